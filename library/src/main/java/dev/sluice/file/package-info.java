@@ -1,0 +1,2 @@
+/** Files that transfers reach by their descriptor. */
+package dev.sluice.file;

@@ -1,0 +1,82 @@
+package dev.sluice.internal.fd;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+
+/**
+ * A buffer of native memory for the copying route, lent like a pipe: only while bytes are in flight.
+ *
+ * <p>The memory is never returned to the system, so at most {@link #MAX} are ever made; whoever finds none left waits
+ * for its turn, told through {@link Waiter#ready}. That bounds what stalled flows can hold.
+ */
+public final class CopyBuffer {
+    /** Bytes in a buffer: four times what a default socket delivers per wake-up, small enough to stay in cache. */
+    public static final int SIZE = 64 * 1024;
+
+    /** 64 MiB in all. */
+    static final int MAX = 1024;
+
+    private static final ArrayDeque<CopyBuffer> IDLE = new ArrayDeque<>();
+    private static final ArrayDeque<Waiter> WAITING = new ArrayDeque<>();
+    private static int made;
+
+    private final MemorySegment segment = Arena.ofAuto().allocate(SIZE, 4096);
+    private final ByteBuffer view = segment.asByteBuffer();
+    private final long address = segment.address();
+
+    private CopyBuffer() {}
+
+    /** A buffer, or null: then the waiter is told when it is worth asking again. */
+    public static CopyBuffer borrow(Waiter waiter) {
+        synchronized (IDLE) {
+            CopyBuffer buffer = IDLE.pollLast();
+            if (buffer != null) {
+                return buffer;
+            }
+            if (made == MAX) {
+                WAITING.addLast(waiter);
+                return null;
+            }
+            made++;
+        }
+        return new CopyBuffer();
+    }
+
+    /** A buffer for a moment, beyond the bound if need be: for reads and writes of heap buffers, which never wait. */
+    public static CopyBuffer borrowBriefly() {
+        synchronized (IDLE) {
+            CopyBuffer buffer = IDLE.pollLast();
+            if (buffer != null) {
+                return buffer;
+            }
+            made++;
+        }
+        return new CopyBuffer();
+    }
+
+    public static void giveBack(CopyBuffer buffer) {
+        Waiter next;
+        synchronized (IDLE) {
+            if (made > MAX) {
+                made--;
+            } else {
+                IDLE.addLast(buffer);
+            }
+            next = WAITING.pollFirst();
+        }
+        if (next != null) {
+            next.ready();
+        }
+    }
+
+    public long address() {
+        return address;
+    }
+
+    /** A view of the whole buffer; position and limit are the borrower's to use. */
+    public ByteBuffer view() {
+        return view;
+    }
+}

@@ -1,0 +1,2 @@
+/** The words that every room speaks: routes, results, addresses, exceptions. No behaviour. */
+package dev.sluice.io;

@@ -1,0 +1,169 @@
+package dev.sluice.loop;
+
+import dev.sluice.internal.fd.CopyBuffer;
+import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.fd.Waiter;
+import dev.sluice.internal.linux.Errno;
+import dev.sluice.internal.linux.Files;
+import dev.sluice.internal.linux.Pipes;
+import dev.sluice.internal.linux.Sockets;
+import java.io.IOException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.ReadableByteChannel;
+
+/** The source of a pump: a descriptor of ours, or somebody's channel. Results are byte counts, 0 for the end, −errno. */
+@SuppressWarnings("exports") // Reaches other modules by qualified export only.
+public final class Inlet {
+    private final Descriptor descriptor;
+    private final ReadableByteChannel channel;
+
+    /** Why the source can't be spliced from, or null as long as it can. */
+    private String refusal;
+
+    /** The size that a file promised at the start, counted from its position; −1 for a stream. */
+    private final long promised;
+
+    private Watch watch;
+    private IOException failure;
+
+    private Inlet(Descriptor descriptor, ReadableByteChannel channel, String refusal) {
+        this.descriptor = descriptor;
+        this.channel = channel;
+        this.refusal = refusal;
+        this.promised = descriptor != null && descriptor.kind() == Descriptor.Kind.FILE ? remaining() : -1;
+    }
+
+    /**
+     * Becomes the only reader of the descriptor.
+     *
+     * @throws ClosedChannelException if it is closed
+     */
+    public static Inlet of(Descriptor descriptor) throws ClosedChannelException {
+        if (!descriptor.acquire()) {
+            throw new ClosedChannelException();
+        }
+        try {
+            descriptor.claimReading();
+        } catch (IllegalStateException e) {
+            descriptor.release();
+            throw e;
+        }
+        boolean terminal = descriptor.kind() == Descriptor.Kind.DEVICE && Files.isTerminal(descriptor.fd());
+        return new Inlet(descriptor, null, terminal ? "the source is a terminal" : null);
+    }
+
+    /** Somebody's channel, which can only be read. */
+    public static Inlet of(ReadableByteChannel channel, String refusal) {
+        return new Inlet(null, channel, refusal);
+    }
+
+    Descriptor descriptor() {
+        return descriptor;
+    }
+
+    String name() {
+        return descriptor != null ? descriptor.name() : channel.toString();
+    }
+
+    String refusal() {
+        return refusal;
+    }
+
+    void refuse(String why) {
+        refusal = why;
+    }
+
+    boolean foreign() {
+        return descriptor == null;
+    }
+
+    /** Whether a step may block on a disk. */
+    boolean blocking() {
+        return descriptor != null && !descriptor.kind().pollable();
+    }
+
+    boolean isOpen() {
+        return descriptor != null ? descriptor.isOpen() : channel.isOpen();
+    }
+
+    /** What a foreign channel threw, after a result of −EIO. */
+    IOException failure() {
+        return failure;
+    }
+
+    void attach(EventLoop loop) throws IOException {
+        if (descriptor != null && descriptor.kind().pollable()) {
+            watch = Watch.of(descriptor, loop);
+        }
+    }
+
+    EventLoop loop() {
+        return watch == null ? null : watch.loop();
+    }
+
+    boolean arm(Waiter waiter) {
+        return watch.arm(Watch.READ, waiter);
+    }
+
+    long splice(int pipe, long length) {
+        if (watch != null) {
+            watch.clear(Watch.READ);
+        }
+        return Pipes.splice(descriptor.fd(), pipe, length);
+    }
+
+    long read(CopyBuffer buffer, int length) {
+        if (descriptor == null) {
+            return readChannel(buffer, length);
+        }
+        if (watch != null) {
+            watch.clear(Watch.READ);
+        }
+        return descriptor.kind() == Descriptor.Kind.SOCKET
+                ? Sockets.receive(descriptor.fd(), buffer.address(), length)
+                : Files.read(descriptor.fd(), buffer.address(), length);
+    }
+
+    private long readChannel(CopyBuffer buffer, int length) {
+        try {
+            int count = channel.read(buffer.view().clear().limit(length));
+            return count < 0 ? 0 : count == 0 ? -Errno.EAGAIN : count;
+        } catch (IOException e) {
+            failure = e;
+            return -Errno.EIO;
+        }
+    }
+
+    /** A foreign channel had nothing: waits a moment for more. */
+    void pause() {
+        Foreign.awaitReadable(channel);
+    }
+
+    /** After a read of 0: whether it really is the end. A socket is asked again, by another call (S8). */
+    boolean atEnd(CopyBuffer scratch) {
+        return descriptor == null
+                || descriptor.kind() != Descriptor.Kind.SOCKET
+                || Sockets.peek(descriptor.fd(), scratch.address(), 1) == 0;
+    }
+
+    /** How many bytes short of its promise a file ended, after {@code taken} bytes; it shrank while being read. */
+    long missing(long taken) {
+        return promised < 0 ? 0 : Math.max(0, promised - taken);
+    }
+
+    private long remaining() {
+        Files.Status status = Files.status(descriptor.fd());
+        long position = Files.seek(descriptor.fd(), 0, Files.SEEK_CUR);
+        return status == null || position < 0 ? -1 : Math.max(0, status.size() - position);
+    }
+
+    void leave(Waiter waiter) {
+        if (descriptor != null) {
+            if (watch != null) {
+                watch.disarm(Watch.READ, waiter);
+            }
+            descriptor.unclaimReading();
+            descriptor.release();
+        }
+    }
+}

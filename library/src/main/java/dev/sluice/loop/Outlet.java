@@ -1,0 +1,449 @@
+package dev.sluice.loop;
+
+import dev.sluice.internal.fd.CopyBuffer;
+import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.fd.PipePool;
+import dev.sluice.internal.fd.RawPipe;
+import dev.sluice.internal.linux.Errno;
+import dev.sluice.internal.linux.Files;
+import dev.sluice.internal.linux.Pipes;
+import dev.sluice.internal.linux.Sockets;
+import dev.sluice.io.Route;
+import dev.sluice.io.Side;
+import dev.sluice.io.SluiceException;
+import dev.sluice.io.TransferException.Reason;
+import java.io.IOException;
+import java.nio.channels.AsynchronousCloseException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.WritableByteChannel;
+
+/**
+ * The sink of a pump, or a mirror: a descriptor of ours or somebody's channel, and the bytes on their way to it.
+ *
+ * <p>These wait in up to three places, and leave in this order: what was read out of the pipe because the sink refuses
+ * splice; what is in the pipe; and the buffer that all outlets of the pump share while copying.
+ */
+@SuppressWarnings("exports") // Reaches other modules by qualified export only.
+public final class Outlet implements Runnable {
+    private final Descriptor descriptor;
+    private final WritableByteChannel channel;
+    private final boolean detachable;
+
+    /** Why the sink can't be spliced into, or null as long as it can. */
+    private String refusal;
+
+    private RawPipe pipe;
+    private int inPipe;
+
+    /** Of a mirror: how much of the last pipeful its pipe was filled with. Of the sink: bytes to leave by read(2). */
+    private int teed;
+
+    private int stranded;
+
+    private CopyBuffer own;
+    private int ownPosition;
+    private int ownLimit;
+
+    private CopyBuffer shared;
+    private int sharedPosition;
+    private int sharedLimit;
+
+    private volatile long direct;
+    private volatile long spliced;
+    private volatile long copied;
+
+    private Watch watch;
+    private Pump pump;
+
+    /** Set while a pool thread drains this outlet, which then nobody else may touch. */
+    private volatile boolean busy;
+
+    private long result;
+    private String call = "";
+    private IOException failure;
+    private SluiceException detachment;
+
+    private Outlet(Descriptor descriptor, WritableByteChannel channel, String refusal, boolean detachable) {
+        this.descriptor = descriptor;
+        this.channel = channel;
+        this.refusal = refusal;
+        this.detachable = detachable;
+    }
+
+    /**
+     * Becomes the only writer of the descriptor.
+     *
+     * @param detachable whether the transfer goes on without this outlet once it has failed
+     * @throws ClosedChannelException if it is closed
+     */
+    public static Outlet of(Descriptor descriptor, boolean detachable) throws ClosedChannelException {
+        if (!descriptor.acquire()) {
+            throw new ClosedChannelException();
+        }
+        try {
+            descriptor.claimWriting();
+        } catch (IllegalStateException e) {
+            descriptor.release();
+            throw e;
+        }
+        String refusal = null;
+        if (descriptor.kind() == Descriptor.Kind.DEVICE && Files.isTerminal(descriptor.fd())) {
+            refusal = "the sink is a terminal";
+        } else if (descriptor.kind() == Descriptor.Kind.FILE && appending(descriptor)) {
+            refusal = "the sink is open for appending (O_APPEND), which splice(2) refuses";
+        }
+        return new Outlet(descriptor, null, refusal, detachable);
+    }
+
+    /** Somebody's channel, which can only be written to. */
+    public static Outlet of(WritableByteChannel channel, String refusal, boolean detachable) {
+        return new Outlet(null, channel, refusal, detachable);
+    }
+
+    private static boolean appending(Descriptor descriptor) {
+        int flags = Files.flags(descriptor.fd());
+        return flags > 0 && (flags & Files.O_APPEND) != 0;
+    }
+
+    Descriptor descriptor() {
+        return descriptor;
+    }
+
+    String name() {
+        return descriptor != null ? descriptor.name() : channel.toString();
+    }
+
+    String refusal() {
+        return refusal;
+    }
+
+    void refuse(String why) {
+        refusal = why;
+    }
+
+    boolean foreign() {
+        return descriptor == null;
+    }
+
+    boolean blocking() {
+        return descriptor != null && !descriptor.kind().pollable();
+    }
+
+    boolean detachable() {
+        return detachable;
+    }
+
+    boolean isOpen() {
+        return descriptor != null ? descriptor.isOpen() : channel.isOpen();
+    }
+
+    long accepted() {
+        return direct + spliced + copied;
+    }
+
+    long direct() {
+        return direct;
+    }
+
+    /** The way that most bytes went. */
+    Route route() {
+        return spliced > copied || spliced + copied == 0 && refusal == null ? Route.SPLICE : Route.COPY;
+    }
+
+    boolean busy() {
+        return busy;
+    }
+
+    boolean detached() {
+        return detachment != null;
+    }
+
+    /** What detached the mirror, or null. */
+    SluiceException detachment() {
+        return detachment;
+    }
+
+    /** The result of the call that failed, its name, and what a foreign channel threw. */
+    long result() {
+        return result;
+    }
+
+    String call() {
+        return call;
+    }
+
+    IOException failure() {
+        return failure;
+    }
+
+    void attach(Pump owner, EventLoop loop) throws IOException {
+        pump = owner;
+        if (descriptor != null && descriptor.kind().pollable()) {
+            watch = Watch.of(descriptor, loop);
+        }
+    }
+
+    EventLoop loop() {
+        return watch == null ? null : watch.loop();
+    }
+
+    boolean pending() {
+        return inPipe > 0 || own != null || sharedPosition < sharedLimit;
+    }
+
+    /** The outlet's pipe, borrowed if it holds none; null when there is none to be had. */
+    RawPipe pipe() {
+        if (pipe == null) {
+            pipe = PipePool.shared().borrow();
+        }
+        return pipe;
+    }
+
+    /** {@code count} more bytes are in the pipe. */
+    void filled(long count) {
+        inPipe += (int) count;
+        teed = (int) count;
+    }
+
+    int teed() {
+        return teed;
+    }
+
+    /** What is in the pipe is to be handed out through memory, by {@link #readStranded}. */
+    void strand() {
+        stranded = inPipe;
+        inPipe = 0;
+    }
+
+    int stranded() {
+        return stranded;
+    }
+
+    int readStranded(CopyBuffer buffer) {
+        int count = readPipe(buffer, stranded);
+        stranded -= count;
+        return count;
+    }
+
+    /** The bytes of {@code buffer} from {@code from} to {@code to} are to be written after what is in the pipe. */
+    void share(CopyBuffer buffer, int from, int to) {
+        shared = buffer;
+        sharedPosition = from;
+        sharedLimit = to;
+    }
+
+    /** Counts bytes that reached the sink by a call which needs no pipe. */
+    void accepted(long count) {
+        direct += count;
+    }
+
+    boolean arm() {
+        return watch != null && watch.arm(Watch.WRITE, pump);
+    }
+
+    /** Gives back what is only needed while bytes are in flight; called when nothing is pending. */
+    void rest() {
+        if (pipe != null) {
+            PipePool.shared().giveBack(pipe);
+            pipe = null;
+        }
+        shared = null;
+    }
+
+    /**
+     * Delivers until nothing is pending (1), the sink would block (0) or a call fails (−errno, kept as {@link #result}).
+     */
+    int drain() {
+        while (pending()) {
+            long count;
+            if (own != null) {
+                count = write(own, ownPosition, ownLimit);
+                if (count > 0 && (ownPosition += (int) count) == ownLimit) {
+                    CopyBuffer.giveBack(own);
+                    own = null;
+                }
+            } else if (inPipe > 0) {
+                count = refusal == null ? splicePipe() : readPipe();
+            } else {
+                count = write(shared, sharedPosition, sharedLimit);
+                if (count > 0) {
+                    sharedPosition += (int) count;
+                }
+            }
+            if (Errno.wouldBlock(count)) {
+                if (blocked()) {
+                    return 0;
+                }
+            } else if (count < 0) {
+                result = count;
+                return (int) count;
+            }
+        }
+        return 1;
+    }
+
+    /** After EAGAIN: true if the pump is going to be told. */
+    private boolean blocked() {
+        if (watch != null && watch.arm(Watch.WRITE, pump)) {
+            return true;
+        }
+        if (watch != null && isOpen()) {
+            return false;
+        }
+        if (channel != null) {
+            Foreign.awaitWritable(channel);
+        }
+        pump.ready();
+        return true;
+    }
+
+    private long splicePipe() {
+        clear();
+        // Exactly what is inside: asking for more corks the socket when 16 buffers went at once (S4).
+        long count = Pipes.splice(pipe.readEnd(), descriptor.fd(), inPipe);
+        if (count > 0) {
+            inPipe -= (int) count;
+            spliced += count;
+        } else if (count == 0 || refused(count)) {
+            // The bytes are safe in the pipe; they leave it by read(2), in order (S8, S9).
+            refusal = "the sink refuses splice(2)" + (count < 0 ? ": " + Errno.name((int) -count) : "");
+            return 0;
+        }
+        call = "splice";
+        return count;
+    }
+
+    private long readPipe() {
+        own = CopyBuffer.borrowBriefly();
+        ownPosition = 0;
+        ownLimit = readPipe(own, inPipe);
+        inPipe -= ownLimit;
+        return ownLimit;
+    }
+
+    /** The pipe is ours alone and holds the bytes: reading it can neither wait nor end. */
+    private int readPipe(CopyBuffer buffer, int inside) {
+        long count = Files.read(pipe.readEnd(), buffer.address(), Math.min(CopyBuffer.SIZE, inside));
+        if (count <= 0) {
+            throw new IllegalStateException("a pipe with " + inside + " bytes inside gave " + count);
+        }
+        return (int) count;
+    }
+
+    private long write(CopyBuffer buffer, int from, int to) {
+        clear();
+        long count;
+        if (descriptor == null) {
+            count = writeChannel(buffer, from, to);
+        } else if (descriptor.kind() == Descriptor.Kind.SOCKET) {
+            call = "send";
+            count = Sockets.send(descriptor.fd(), buffer.address() + from, to - from);
+        } else {
+            call = "write";
+            count = Files.write(descriptor.fd(), buffer.address() + from, to - from);
+        }
+        if (count > 0) {
+            copied += count;
+        }
+        return count;
+    }
+
+    private long writeChannel(CopyBuffer buffer, int from, int to) {
+        call = "write";
+        try {
+            int count = channel.write(buffer.view().limit(to).position(from));
+            return count == 0 ? -Errno.EAGAIN : count;
+        } catch (IOException e) {
+            failure = e;
+            return -Errno.EIO;
+        }
+    }
+
+    private void clear() {
+        if (watch != null) {
+            watch.clear(Watch.WRITE);
+        }
+    }
+
+    /** Whether a call was refused for what the descriptors are, so that copying may well succeed. */
+    static boolean refused(long result) {
+        return switch ((int) -result) {
+            case Errno.EINVAL, Errno.ENOSYS, Errno.EOPNOTSUPP, Errno.EPERM, Errno.ENOMEM, Errno.EXDEV -> true;
+            default -> false;
+        };
+    }
+
+    /** Lets a thread of the pool drain this outlet; the pump is told when it has. */
+    void drainAside() {
+        busy = true;
+        BlockingPool.shared().execute(this);
+    }
+
+    @Override
+    public void run() {
+        drain();
+        busy = false;
+        pump.ready();
+    }
+
+    /** Goes on without this outlet. What was on its way to it is dropped. */
+    void detach(Reason why) {
+        Throwable cause = why == Reason.CLOSED ? new AsynchronousCloseException() : failure;
+        detachment = new Stop(why, Side.MIRROR, name(), call, (int) -result, cause).toException();
+        drop();
+    }
+
+    /** Everything that is pending, in order; nothing is pending afterwards, and the pipe is gone. */
+    byte[] takePending() {
+        int inOwn = own == null ? 0 : ownLimit - ownPosition;
+        int inShared = sharedLimit - sharedPosition;
+        byte[] bytes = new byte[inOwn + inPipe + inShared + stranded];
+        if (inOwn > 0) {
+            own.view().clear().get(ownPosition, bytes, 0, inOwn);
+        }
+        readPipeInto(bytes, inOwn, inPipe);
+        if (inShared > 0) {
+            shared.view().clear().get(sharedPosition, bytes, inOwn + inPipe, inShared);
+        }
+        readPipeInto(bytes, inOwn + inPipe + inShared, stranded);
+        drop();
+        return bytes;
+    }
+
+    private void readPipeInto(byte[] bytes, int from, int length) {
+        CopyBuffer scratch = CopyBuffer.borrowBriefly();
+        for (int done = 0; done < length; ) {
+            int count = readPipe(scratch, length - done);
+            scratch.view().clear().get(0, bytes, from + done, count);
+            done += count;
+        }
+        CopyBuffer.giveBack(scratch);
+    }
+
+    private void drop() {
+        if (pipe != null) {
+            // After a failure no pipe is lent again, even if it seems empty (S10).
+            PipePool.shared().discard(pipe);
+            pipe = null;
+        }
+        if (own != null) {
+            CopyBuffer.giveBack(own);
+            own = null;
+        }
+        inPipe = 0;
+        stranded = 0;
+        shared = null;
+        sharedPosition = 0;
+        sharedLimit = 0;
+    }
+
+    void leave() {
+        if (descriptor != null) {
+            if (watch != null) {
+                watch.disarm(Watch.WRITE, pump);
+            }
+            descriptor.unclaimWriting();
+            descriptor.release();
+        }
+    }
+}

@@ -1,0 +1,177 @@
+package dev.sluice.loop;
+
+import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.fd.Waiter;
+import dev.sluice.internal.linux.Polling;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.net.SocketTimeoutException;
+import java.nio.channels.AsynchronousCloseException;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The readiness of one descriptor, registered once, edge-triggered, with one loop for as long as it is open.
+ *
+ * <p>Each direction has a slot: empty, {@link #READY} when an edge came and nobody waited, or the one who waits. Who gets
+ * EAGAIN {@linkplain #arm arms} the slot; finding READY there means that the edge came in between, and to try again. So
+ * no edge is lost, whichever thread makes the call and whichever polls.
+ */
+final class Watch implements Descriptor.Watcher {
+    static final VarHandle READ = slot("reader");
+    static final VarHandle WRITE = slot("writer");
+
+    private static final Object READY = "READY";
+    private static final int READABLE = Polling.EPOLLIN | Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR;
+    private static final int WRITABLE = Polling.EPOLLOUT | Polling.EPOLLHUP | Polling.EPOLLERR;
+
+    private final EventLoop loop;
+    private final Descriptor descriptor;
+    private int index;
+
+    @SuppressWarnings("unused")
+    private volatile Object reader;
+
+    @SuppressWarnings("unused")
+    private volatile Object writer;
+
+    private static VarHandle slot(String name) {
+        try {
+            return MethodHandles.lookup().findVarHandle(Watch.class, name, Object.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private Watch(EventLoop loop, Descriptor descriptor) {
+        this.loop = loop;
+        this.descriptor = descriptor;
+    }
+
+    /**
+     * The descriptor's watch; a new one is on {@code preferred}, or on the next of the shared loops if that is null. The
+     * caller is a user of the descriptor.
+     */
+    static Watch of(Descriptor descriptor, EventLoop preferred) throws IOException {
+        Watch watch = (Watch) descriptor.watcher();
+        if (watch != null) {
+            return watch;
+        }
+        synchronized (descriptor) {
+            watch = (Watch) descriptor.watcher();
+            if (watch == null) {
+                watch = new Watch(preferred != null ? preferred : EventLoop.shared(), descriptor);
+                watch.index = watch.loop.register(descriptor, watch);
+                descriptor.watch(watch);
+            }
+            return watch;
+        }
+    }
+
+    EventLoop loop() {
+        return loop;
+    }
+
+    /** Forgets an edge that came while nobody waited: the call that is made next sees what it announced. */
+    void clear(VarHandle direction) {
+        if (direction.getVolatile(this) == READY) {
+            direction.compareAndSet(this, READY, null);
+        }
+    }
+
+    /** After EAGAIN: true if the waiter will be told, false if it should try again at once. */
+    boolean arm(VarHandle direction, Waiter waiter) {
+        return enter(direction, waiter);
+    }
+
+    private boolean enter(VarHandle direction, Object waiter) {
+        while (!direction.compareAndSet(this, null, waiter)) {
+            Object now = direction.getVolatile(this);
+            if (now == waiter) {
+                return true;
+            }
+            if (now == READY && direction.compareAndSet(this, READY, null)) {
+                return false;
+            }
+        }
+        // A close that came before the slot was filled found nobody to tell.
+        return descriptor.isOpen() || !direction.compareAndSet(this, waiter, null);
+    }
+
+    /** Takes the waiter out of the slot, if it is still there. */
+    void disarm(VarHandle direction, Waiter waiter) {
+        direction.compareAndSet(this, waiter, null);
+    }
+
+    /**
+     * Parks the thread until the direction is ready: trying again may succeed.
+     *
+     * @param deadline in terms of {@link System#nanoTime}, or {@link Long#MAX_VALUE}
+     */
+    void await(VarHandle direction, long deadline) throws IOException {
+        Thread me = Thread.currentThread();
+        if (!enter(direction, me)) {
+            return;
+        }
+        while (direction.getVolatile(this) == me) {
+            if (!descriptor.isOpen()) {
+                direction.compareAndSet(this, me, null);
+                throw new AsynchronousCloseException();
+            }
+            if (me.isInterrupted()) {
+                direction.compareAndSet(this, me, null);
+                throw new InterruptedIOException(descriptor.name() + ": interrupted while waiting");
+            }
+            if (deadline == Long.MAX_VALUE) {
+                LockSupport.park(this);
+            } else {
+                long left = deadline - System.nanoTime();
+                if (left <= 0) {
+                    direction.compareAndSet(this, me, null);
+                    throw new SocketTimeoutException(descriptor.name() + ": timed out");
+                }
+                LockSupport.parkNanos(this, left);
+            }
+        }
+    }
+
+    /** On the loop's thread: epoll reported an edge. */
+    void event(int mask) {
+        if ((mask & READABLE) != 0) {
+            tell(READ, READY);
+        }
+        if ((mask & WRITABLE) != 0) {
+            tell(WRITE, READY);
+        }
+    }
+
+    private void tell(VarHandle direction, Object otherwise) {
+        while (true) {
+            Object now = direction.getVolatile(this);
+            if (now == null || now == READY) {
+                if (now == otherwise || direction.compareAndSet(this, now, otherwise)) {
+                    return;
+                }
+            } else if (direction.compareAndSet(this, now, null)) {
+                if (now instanceof Thread thread) {
+                    LockSupport.unpark(thread);
+                } else {
+                    ((Waiter) now).ready();
+                }
+                return;
+            }
+        }
+    }
+
+    @Override
+    public void closing() {
+        tell(READ, READY);
+        tell(WRITE, READY);
+    }
+
+    @Override
+    public void freeing() {
+        loop.unregister(descriptor, index);
+    }
+}

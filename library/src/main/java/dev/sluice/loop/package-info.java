@@ -1,0 +1,2 @@
+/** The non-blocking heart: event loops and the pumps that they step. */
+package dev.sluice.loop;

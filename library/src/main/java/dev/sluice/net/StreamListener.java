@@ -1,0 +1,138 @@
+package dev.sluice.net;
+
+import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.linux.Errno;
+import dev.sluice.internal.linux.Files;
+import dev.sluice.internal.linux.Sockets;
+import dev.sluice.io.Endpoint;
+import dev.sluice.io.SluiceException;
+import dev.sluice.loop.DescriptorStream;
+import java.io.IOException;
+import java.nio.channels.Channel;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/**
+ * A listening stream socket, TCP or Unix. Threads that wait for a connection park. {@link #close} wakes them with
+ * {@link java.nio.channels.AsynchronousCloseException}; an interrupt with {@link java.io.InterruptedIOException}.
+ */
+public final class StreamListener implements Channel {
+    private static final int BACKLOG = 4096;
+
+    private final DescriptorStream stream;
+    private final Endpoint endpoint;
+
+    private StreamListener(int fd) {
+        this.endpoint = Sockets.localAddress(fd);
+        this.stream = new DescriptorStream(new Descriptor(fd, Descriptor.Kind.SOCKET, endpoint.toString()));
+    }
+
+    /**
+     * Binds and listens. An empty host means every address of the machine, IPv4 and IPv6; port 0 a free port. The path of
+     * a Unix socket that nobody listens on any more is taken over. {@code fd:N} takes over an inherited listening socket,
+     * as systemd passes it.
+     *
+     * @throws SluiceException with the errno of bind(2), listen(2) or socket(2)
+     * @throws java.net.UnknownHostException if the host name can't be resolved
+     */
+    public static StreamListener listen(Endpoint endpoint) throws IOException {
+        if (endpoint instanceof Endpoint.Inherited inherited) {
+            Addresses.requireStream(inherited);
+            int fd = inherited.number();
+            Files.setFlags(fd, Files.flags(fd) | Files.O_NONBLOCK);
+            return new StreamListener(fd);
+        }
+        Endpoint address = Addresses.resolve(endpoint, false).getFirst();
+        int result = tryListen(address);
+        if (result == -Errno.EAFNOSUPPORT && endpoint instanceof Endpoint.Tcp tcp && tcp.host().isEmpty()) {
+            result = tryListen(new Endpoint.Tcp("0.0.0.0", tcp.port()));
+        }
+        if (result == -Errno.EADDRINUSE && address instanceof Endpoint.Unix unix && abandoned(unix)) {
+            Path.of(unix.path()).toFile().delete();
+            result = tryListen(address);
+        }
+        if (result < 0) {
+            throw Descriptor.failure("listen", endpoint.toString(), result);
+        }
+        return new StreamListener(result);
+    }
+
+    private static int tryListen(Endpoint address) {
+        int fd = Sockets.stream(Sockets.family(address));
+        if (fd < 0) {
+            return fd;
+        }
+        int result = 0;
+        if (address instanceof Endpoint.Tcp tcp) {
+            Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_REUSEADDR, 1);
+            if (tcp.host().equals("::")) {
+                Sockets.setOption(fd, Sockets.IPPROTO_IPV6, Sockets.IPV6_V6ONLY, 0);
+            }
+        }
+        result = Sockets.bind(fd, address);
+        if (result >= 0) {
+            result = Sockets.listen(fd, BACKLOG);
+        }
+        if (result < 0) {
+            Files.close(fd);
+            return result;
+        }
+        return fd;
+    }
+
+    private static boolean abandoned(Endpoint.Unix unix) {
+        int fd = Sockets.stream(Sockets.AF_UNIX);
+        if (fd < 0) {
+            return false;
+        }
+        int result = Sockets.connect(fd, unix);
+        Files.close(fd);
+        return result == -Errno.ECONNREFUSED;
+    }
+
+    /**
+     * Waits for the next connection.
+     *
+     * @throws SluiceException with the errno of accept(2); EMFILE leaves the connection in the backlog
+     */
+    public StreamSocket accept() throws IOException {
+        return accepted(Long.MAX_VALUE);
+    }
+
+    /**
+     * Waits for the next connection, but not for ever.
+     *
+     * @throws java.net.SocketTimeoutException when the time-out passed
+     */
+    public StreamSocket accept(Duration timeout) throws IOException {
+        return accepted(System.nanoTime() + timeout.toNanos());
+    }
+
+    private StreamSocket accepted(long deadline) throws IOException {
+        int fd = stream.accept(deadline);
+        return new StreamSocket(fd, Sockets.remoteAddress(fd));
+    }
+
+    /** The address that connections are accepted on, with the port that the kernel chose. */
+    public Endpoint endpoint() {
+        return endpoint;
+    }
+
+    @Override
+    public boolean isOpen() {
+        return stream.descriptor().isOpen();
+    }
+
+    /** Stops listening; connections that nobody accepted are reset. Removes the path of a Unix socket. */
+    @Override
+    public void close() {
+        if (stream.descriptor().close() && endpoint instanceof Endpoint.Unix unix) {
+            Path.of(unix.path()).toFile().delete();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return stream.descriptor().toString();
+    }
+}

@@ -1,0 +1,2 @@
+/** Stream sockets over TCP and Unix, as channels that park instead of blocking. */
+package dev.sluice.net;

@@ -1,0 +1,2 @@
+/** The front door: transfers, pipelines and joins. */
+package dev.sluice;

@@ -1,0 +1,2 @@
+/** Kernel pipes. */
+package dev.sluice.pipe;

@@ -1,0 +1,71 @@
+package dev.sluice.testkit;
+
+import dev.sluice.internal.fd.PipePool;
+import dev.sluice.loop.EventLoop;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+
+/** Fails a test class that leaves descriptors behind, or pipes lent. Use with {@code @ExtendWith(LeakCheck.class)}. */
+public final class LeakCheck implements BeforeAllCallback, AfterAllCallback {
+    private static final long PATIENCE_NANOS = 5_000_000_000L;
+
+    private Map<String, String> before;
+
+    @Override
+    public void beforeAll(ExtensionContext context) throws Exception {
+        startSharedLoops();
+        PipePool.shared().trim();
+        before = descriptors();
+    }
+
+    @Override
+    public void afterAll(ExtensionContext context) throws Exception {
+        long deadline = System.nanoTime() + PATIENCE_NANOS;
+        Map<String, String> leaked;
+        do {
+            PipePool.shared().trim();
+            leaked = descriptors();
+            leaked.keySet().removeAll(before.keySet());
+            if (leaked.isEmpty() && PipePool.shared().lent() == 0) {
+                return;
+            }
+            Thread.sleep(20);
+        } while (System.nanoTime() - deadline < 0);
+        throw new AssertionError("leaked descriptors " + leaked + ", pipes lent " + PipePool.shared().lent());
+    }
+
+    /** Loops are made once per process and stay: they are no leak, wherever they come first. */
+    private static void startSharedLoops() throws IOException {
+        for (int i = 0; i < 8; i++) {
+            EventLoop.shared();
+        }
+    }
+
+    /** The open descriptors of this process that matter: sockets, pipes, files outside of the JDK. */
+    public static Map<String, String> descriptors() {
+        Map<String, String> open = new TreeMap<>();
+        try (Stream<Path> list = Files.list(Path.of("/proc/self/fd"))) {
+            for (Path link : list.toList()) {
+                try {
+                    String target = Files.readSymbolicLink(link).toString();
+                    if (!target.endsWith(".jar") && !target.endsWith("/modules") && !target.startsWith("/proc/")) {
+                        open.put(link.getFileName() + " " + target, target);
+                    }
+                } catch (IOException e) {
+                    // Closed since it was listed: the descriptor of the listing itself.
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return open;
+    }
+}
