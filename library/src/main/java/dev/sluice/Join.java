@@ -7,6 +7,7 @@ import dev.sluice.io.TransferException.Reason;
 import dev.sluice.loop.Pump;
 import dev.sluice.net.StreamSocket;
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.channels.ByteChannel;
 import java.nio.channels.Channel;
 import java.nio.channels.SocketChannel;
@@ -31,6 +32,9 @@ final class Join {
         backward.other = forward.pump;
         forward.start(backward);
         await(forward, backward);
+        // A channel that is forgotten is closed, but not while it is at work.
+        Reference.reachabilityFence(a);
+        Reference.reachabilityFence(b);
         return new JoinResult(forward.direction(), backward.direction());
     }
 

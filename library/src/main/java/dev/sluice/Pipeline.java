@@ -10,6 +10,7 @@ import dev.sluice.loop.Inlet;
 import dev.sluice.loop.Outlet;
 import dev.sluice.loop.Pump;
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.channels.Channel;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ReadableByteChannel;
@@ -108,11 +109,17 @@ public final class Pipeline {
         Thread waiting = Thread.currentThread();
         Pump pump = pump(Objects.requireNonNull(sink, "sink"), () -> LockSupport.unpark(waiting));
         long deadline = timeoutNanos == 0 ? Long.MAX_VALUE : System.nanoTime() + timeoutNanos;
-        if (pump.needsCaller()) {
-            pump.pumpHere(deadline);
-        } else {
-            pump.start();
-            await(pump, deadline);
+        try {
+            if (pump.needsCaller()) {
+                pump.pumpHere(deadline);
+            } else {
+                pump.start();
+                await(pump, deadline);
+            }
+        } finally {
+            // A channel that is forgotten is closed, but not while it is at work.
+            Reference.reachabilityFence(this);
+            Reference.reachabilityFence(sink);
         }
         if (pump.failure() != null) {
             throw pump.failure();

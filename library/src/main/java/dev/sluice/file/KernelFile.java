@@ -39,6 +39,7 @@ public final class KernelFile implements SeekableByteChannel {
     private KernelFile(Descriptor descriptor) {
         this.descriptor = descriptor;
         this.fifo = descriptor.kind().pollable() ? new DescriptorStream(descriptor) : null;
+        Descriptors.closeWith(this, descriptor);
     }
 
     /**
@@ -95,7 +96,7 @@ public final class KernelFile implements SeekableByteChannel {
             throw new IllegalArgumentException("the buffer is read-only");
         }
         return (int) onDisk(() -> {
-            descriptor.claimReading();
+            descriptor.claimReading(Thread.currentThread());
             try {
                 return buffer.hasRemaining() ? readBlock(buffer) : 0;
             } finally {
@@ -125,7 +126,7 @@ public final class KernelFile implements SeekableByteChannel {
             return fifo.write(buffer, Long.MAX_VALUE);
         }
         return (int) onDisk(() -> {
-            descriptor.claimWriting();
+            descriptor.claimWriting(Thread.currentThread());
             try {
                 int total = buffer.remaining();
                 while (buffer.hasRemaining()) {

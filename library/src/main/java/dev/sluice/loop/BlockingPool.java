@@ -34,4 +34,9 @@ public final class BlockingPool {
     public static Executor shared() {
         return POOL;
     }
+
+    /** Whether steps wait for a thread. */
+    static boolean contended() {
+        return !POOL.getQueue().isEmpty();
+    }
 }

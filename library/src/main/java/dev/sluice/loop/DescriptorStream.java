@@ -43,7 +43,7 @@ public final class DescriptorStream {
         }
         enter();
         try {
-            descriptor.claimReading();
+            descriptor.claimReading(Thread.currentThread());
             try {
                 return buffer.hasRemaining() ? readClaimed(buffer, deadline) : 0;
             } finally {
@@ -124,7 +124,7 @@ public final class DescriptorStream {
     public int write(ByteBuffer buffer, long deadline) throws IOException {
         enter();
         try {
-            descriptor.claimWriting();
+            descriptor.claimWriting(Thread.currentThread());
             try {
                 int total = buffer.remaining();
                 while (buffer.hasRemaining()) {
@@ -184,7 +184,7 @@ public final class DescriptorStream {
     public void awaitConnected(long deadline) throws IOException {
         enter();
         try {
-            descriptor.claimWriting();
+            descriptor.claimWriting(Thread.currentThread());
             try {
                 int error;
                 do {
@@ -206,7 +206,7 @@ public final class DescriptorStream {
     public int accept(long deadline) throws IOException {
         enter();
         try {
-            descriptor.claimReading();
+            descriptor.claimReading(Thread.currentThread());
             try {
                 while (true) {
                     int fd = Sockets.accept(descriptor.fd());

@@ -46,6 +46,8 @@ public final class EventLoop implements Executor, AutoCloseable {
     /** Watches by their index, which epoll hands back with each event. Changed under the lock, read by the loop. */
     private volatile Watch[] watches = new Watch[64];
 
+    private final Object registry = new Object();
+
     private int[] freeIndexes = new int[64];
     private int freeCount;
     private int usedIndexes;
@@ -168,7 +170,7 @@ public final class EventLoop implements Executor, AutoCloseable {
     /** Registers both directions for as long as the descriptor lives; returns the watch's index. */
     int register(Descriptor descriptor, Watch watch) throws IOException {
         int interest = Polling.EPOLLIN | Polling.EPOLLOUT | Polling.EPOLLRDHUP | Polling.EPOLLET;
-        synchronized (timers) {
+        synchronized (registry) {
             int index = freeCount > 0 ? freeIndexes[--freeCount] : usedIndexes++;
             if (index == watches.length) {
                 int size = 2 * index;
@@ -194,7 +196,7 @@ public final class EventLoop implements Executor, AutoCloseable {
      */
     void unregister(Descriptor descriptor, int index) {
         Polling.control(epoll, Polling.DELETE, descriptor.fd(), 0, 0);
-        synchronized (timers) {
+        synchronized (registry) {
             watches[index] = null;
             freeIndexes[freeCount++] = index;
         }

@@ -13,7 +13,7 @@ import java.nio.channels.ReadableByteChannel;
 
 /** The source of a pump: a descriptor of ours, or somebody's channel. Results are byte counts, 0 for the end, −errno. */
 @SuppressWarnings("exports") // Reaches other modules by qualified export only.
-public final class Inlet {
+public final class Inlet implements Waiter {
     private final Descriptor descriptor;
     private final ReadableByteChannel channel;
 
@@ -23,6 +23,7 @@ public final class Inlet {
     /** The size that a file promised at the start, counted from its position; −1 for a stream. */
     private final long promised;
 
+    private volatile Pump pump;
     private Watch watch;
     private IOException failure;
 
@@ -42,14 +43,24 @@ public final class Inlet {
         if (!descriptor.acquire()) {
             throw new ClosedChannelException();
         }
+        boolean terminal = descriptor.kind() == Descriptor.Kind.DEVICE && Files.isTerminal(descriptor.fd());
+        Inlet inlet = new Inlet(descriptor, null, terminal ? "the source is a terminal" : null);
         try {
-            descriptor.claimReading();
+            descriptor.claimReading(inlet);
         } catch (IllegalStateException e) {
             descriptor.release();
             throw e;
         }
-        boolean terminal = descriptor.kind() == Descriptor.Kind.DEVICE && Files.isTerminal(descriptor.fd());
-        return new Inlet(descriptor, null, terminal ? "the source is a terminal" : null);
+        return inlet;
+    }
+
+    /** The descriptor was closed: the pump may be waiting for its other side. */
+    @Override
+    public void ready() {
+        Pump told = pump;
+        if (told != null) {
+            told.ready();
+        }
     }
 
     /** Somebody's channel, which can only be read. */
@@ -91,7 +102,8 @@ public final class Inlet {
         return failure;
     }
 
-    void attach(EventLoop loop) throws IOException {
+    void attach(Pump owner, EventLoop loop) throws IOException {
+        pump = owner;
         if (descriptor != null && descriptor.kind().pollable()) {
             watch = Watch.of(descriptor, loop);
         }
@@ -101,8 +113,8 @@ public final class Inlet {
         return watch == null ? null : watch.loop();
     }
 
-    boolean arm(Waiter waiter) {
-        return watch.arm(Watch.READ, waiter);
+    boolean arm() {
+        return watch.arm(Watch.READ, pump);
     }
 
     long splice(int pipe, long length) {
@@ -157,10 +169,10 @@ public final class Inlet {
         return status == null || position < 0 ? -1 : Math.max(0, status.size() - position);
     }
 
-    void leave(Waiter waiter) {
+    void leave() {
         if (descriptor != null) {
             if (watch != null) {
-                watch.disarm(Watch.READ, waiter);
+                watch.disarm(Watch.READ, pump);
             }
             descriptor.unclaimReading();
             descriptor.release();

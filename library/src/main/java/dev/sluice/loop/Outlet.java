@@ -4,6 +4,7 @@ import dev.sluice.internal.fd.CopyBuffer;
 import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.fd.PipePool;
 import dev.sluice.internal.fd.RawPipe;
+import dev.sluice.internal.fd.Waiter;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Pipes;
@@ -24,7 +25,7 @@ import java.nio.channels.WritableByteChannel;
  * splice; what is in the pipe; and the buffer that all outlets of the pump share while copying.
  */
 @SuppressWarnings("exports") // Reaches other modules by qualified export only.
-public final class Outlet implements Runnable {
+public final class Outlet implements Runnable, Waiter {
     private final Descriptor descriptor;
     private final WritableByteChannel channel;
     private final boolean detachable;
@@ -53,7 +54,7 @@ public final class Outlet implements Runnable {
     private volatile long copied;
 
     private Watch watch;
-    private Pump pump;
+    private volatile Pump pump;
 
     /** Set while a pool thread drains this outlet, which then nobody else may touch. */
     private volatile boolean busy;
@@ -80,19 +81,29 @@ public final class Outlet implements Runnable {
         if (!descriptor.acquire()) {
             throw new ClosedChannelException();
         }
-        try {
-            descriptor.claimWriting();
-        } catch (IllegalStateException e) {
-            descriptor.release();
-            throw e;
-        }
         String refusal = null;
         if (descriptor.kind() == Descriptor.Kind.DEVICE && Files.isTerminal(descriptor.fd())) {
             refusal = "the sink is a terminal";
         } else if (descriptor.kind() == Descriptor.Kind.FILE && appending(descriptor)) {
             refusal = "the sink is open for appending (O_APPEND), which splice(2) refuses";
         }
-        return new Outlet(descriptor, null, refusal, detachable);
+        Outlet outlet = new Outlet(descriptor, null, refusal, detachable);
+        try {
+            descriptor.claimWriting(outlet);
+        } catch (IllegalStateException e) {
+            descriptor.release();
+            throw e;
+        }
+        return outlet;
+    }
+
+    /** The descriptor was closed: the pump may be waiting for its other side. */
+    @Override
+    public void ready() {
+        Pump told = pump;
+        if (told != null) {
+            told.ready();
+        }
     }
 
     /** Somebody's channel, which can only be written to. */

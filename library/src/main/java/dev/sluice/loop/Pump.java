@@ -40,11 +40,13 @@ import java.util.concurrent.locks.LockSupport;
  */
 @SuppressWarnings("exports") // Reaches other modules by qualified export only.
 public final class Pump implements Runnable, Waiter {
-    /** A pump that moved so many bytes lets others of its loop have their turn. */
-    private static final long QUANTUM = 4 << 20;
+    /** A pump that moved so many bytes lets others have their turn. */
+    private static final long QUANTUM = 1 << 20;
 
     /** Bytes of one sendfile or copy_file_range, which can't be cut short once it runs (S19, S37). */
     private static final long MAX_DIRECT = 1 << 20;
+
+    private static final long FOREIGN_SWEEP = 50_000_000;
 
     private static final int IDLE = 0;
     private static final int RUNNING = 1;
@@ -163,10 +165,10 @@ public final class Pump implements Runnable, Waiter {
     }
 
     private void awaitTurn(long deadline) {
-        if (deadline == Long.MAX_VALUE) {
-            LockSupport.park(this);
-        } else {
-            LockSupport.parkNanos(this, deadline - System.nanoTime());
+        // A foreign channel tells nobody that it was closed, so it is asked.
+        LockSupport.parkNanos(this, Math.min(FOREIGN_SWEEP, deadline == Long.MAX_VALUE ? deadline : deadline - System.nanoTime()));
+        if (!source.isOpen() || !sink.isOpen()) {
+            ready();
         }
         checkCaller(deadline);
     }
@@ -182,7 +184,7 @@ public final class Pump implements Runnable, Waiter {
     /** Registers for readiness; a pump that can't has ended already. */
     private boolean attach() {
         try {
-            source.attach(null);
+            source.attach(this, null);
             loop = source.loop();
             sink.attach(this, loop);
             if (loop == null) {
@@ -202,7 +204,7 @@ public final class Pump implements Runnable, Waiter {
 
     /** Gives the sides back; called by others only for a pump that is not going to be started. */
     public void leave() {
-        source.leave(this);
+        source.leave();
         sink.leave();
         for (Outlet mirror : mirrors) {
             mirror.leave();
@@ -211,7 +213,7 @@ public final class Pump implements Runnable, Waiter {
 
     /** Gives back sides that no pump has taken over. */
     public static void unclaim(Inlet source, List<Outlet> outlets) {
-        source.leave(null);
+        source.leave();
         outlets.forEach(Outlet::leave);
     }
 
@@ -242,7 +244,7 @@ public final class Pump implements Runnable, Waiter {
     private void dispatch() {
         if (caller != null) {
             LockSupport.unpark(caller);
-        } else if (source.blocking() || sink.blocking()) {
+        } else if (offLoop()) {
             BlockingPool.shared().execute(this);
         } else {
             loop.execute(this);
@@ -293,12 +295,24 @@ public final class Pump implements Runnable, Waiter {
                 return Outcome.DONE;
             }
             if (taken >= turn) {
-                return Outcome.MORE;
+                if (othersWait()) {
+                    return Outcome.MORE;
+                }
+                turn = taken + QUANTUM;
             }
             if (!fill()) {
                 return stop != null ? Outcome.MORE : Outcome.WAIT;
             }
         }
+    }
+
+    /** On the pool, a thread without a queue behind it goes on: handing over to another thread costs more than a step. */
+    private boolean othersWait() {
+        return caller != null || !offLoop() || BlockingPool.contended();
+    }
+
+    private boolean offLoop() {
+        return source.blocking() || sink.blocking();
     }
 
     private void checkOpen() {
@@ -552,7 +566,7 @@ public final class Pump implements Runnable, Waiter {
             ready();
             return false;
         }
-        return !source.arm(this);
+        return !source.arm();
     }
 
     private void rest() {

@@ -1,6 +1,7 @@
 package dev.sluice.net;
 
 import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.fd.Descriptors;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Sockets;
@@ -25,6 +26,7 @@ public final class StreamListener implements Channel {
     private StreamListener(int fd) {
         this.endpoint = Sockets.localAddress(fd);
         this.stream = new DescriptorStream(new Descriptor(fd, Descriptor.Kind.SOCKET, endpoint.toString()));
+        Descriptors.closeWith(this, stream.descriptor());
     }
 
     /**
@@ -110,7 +112,7 @@ public final class StreamListener implements Channel {
 
     private StreamSocket accepted(long deadline) throws IOException {
         int fd = stream.accept(deadline);
-        return new StreamSocket(fd, Sockets.remoteAddress(fd));
+        return StreamSocket.of(fd, Sockets.remoteAddress(fd));
     }
 
     /** The address that connections are accepted on, with the port that the kernel chose. */

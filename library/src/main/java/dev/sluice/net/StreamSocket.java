@@ -39,14 +39,23 @@ public final class StreamSocket implements ByteChannel {
     private volatile long readTimeout;
     private volatile long writeTimeout;
 
+    private StreamSocket(DescriptorStream stream, Endpoint remote) {
+        this.local = Sockets.localAddress(stream.descriptor().fd());
+        this.remote = remote;
+        this.stream = stream;
+        Descriptors.closeWith(this, stream.descriptor());
+    }
+
     /** Takes ownership of a connected socket. */
-    StreamSocket(int fd, Endpoint remote) {
-        this.local = Sockets.localAddress(fd);
-        // The peer of an unnamed Unix socket is best told by our own name.
-        boolean unnamed = remote == null || remote.equals(new Endpoint.Unix(""));
-        this.remote = unnamed && local != null ? local : remote;
-        this.stream = new DescriptorStream(
-                new Descriptor(fd, Descriptor.Kind.SOCKET, this.remote == null ? "fd:" + fd : this.remote.toString()));
+    static StreamSocket of(int fd, Endpoint peer) {
+        // An unnamed Unix peer is best told by our own name.
+        boolean unnamed = peer == null || peer.equals(new Endpoint.Unix(""));
+        Endpoint name = unnamed ? Sockets.localAddress(fd) : peer;
+        return new StreamSocket(stream(fd, name), name);
+    }
+
+    private static DescriptorStream stream(int fd, Endpoint name) {
+        return new DescriptorStream(new Descriptor(fd, Descriptor.Kind.SOCKET, String.valueOf(name)));
     }
 
     /** Connects, waiting as long as the kernel does; see {@link #connect(Endpoint, Duration)}. */
@@ -99,31 +108,18 @@ public final class StreamSocket implements ByteChannel {
             Files.close(fd);
             throw Descriptor.failure("connect", asked.toString(), result);
         }
-        StreamSocket socket = new StreamSocket(fd, address);
+        DescriptorStream stream = stream(fd, address);
         if (result != 0) {
             try {
-                socket.stream.awaitConnected(deadline);
-            } catch (SocketTimeoutException e) {
-                socket.close();
-                throw new SocketTimeoutException(asked + ": connect: no answer in time; check the address and the firewall");
+                stream.awaitConnected(deadline);
             } catch (IOException e) {
-                socket.close();
-                throw e;
+                stream.descriptor().close();
+                throw e instanceof SocketTimeoutException
+                        ? new SocketTimeoutException(asked + ": connect: no answer in time; check the address and the firewall")
+                        : e;
             }
-            // Only now has the kernel chosen the local address.
-            return socket.named(address);
         }
-        return socket;
-    }
-
-    private StreamSocket named(Endpoint address) {
-        return new StreamSocket(stream, Sockets.localAddress(stream.descriptor().fd()), address);
-    }
-
-    private StreamSocket(DescriptorStream stream, Endpoint local, Endpoint remote) {
-        this.stream = stream;
-        this.local = local;
-        this.remote = remote;
+        return new StreamSocket(stream, address);
     }
 
     static StreamSocket inherited(Endpoint.Inherited inherited) throws IOException {
@@ -134,7 +130,7 @@ public final class StreamSocket implements ByteChannel {
             throw new SluiceException(inherited + ": not a connected socket", "getpeername", Errno.ENOTCONN);
         }
         Files.setFlags(fd, Files.flags(fd) | Files.O_NONBLOCK);
-        return new StreamSocket(fd, peer);
+        return of(fd, peer);
     }
 
     /**

@@ -154,6 +154,7 @@ public final class KernelPipe implements ByteChannel {
 
         End(DescriptorStream stream) {
             this.stream = stream;
+            Descriptors.closeWith(this, stream.descriptor());
         }
 
         @Override

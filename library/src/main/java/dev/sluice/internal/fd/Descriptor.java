@@ -41,8 +41,8 @@ public final class Descriptor {
 
     private static final int CLOSED = 1 << 31;
     private static final VarHandle USERS = field("users", int.class);
-    private static final VarHandle READING = field("reading", boolean.class);
-    private static final VarHandle WRITING = field("writing", boolean.class);
+    private static final VarHandle READER = field("reader", Object.class);
+    private static final VarHandle WRITER = field("writer", Object.class);
 
     private final int fd;
     private final Kind kind;
@@ -54,11 +54,10 @@ public final class Descriptor {
 
     private volatile Watcher watcher;
 
-    @SuppressWarnings("unused")
-    private volatile boolean reading;
+    /** Who has claimed a direction, or null. A transfer is told of a close even while it waits for its other side. */
+    private volatile Object reader;
 
-    @SuppressWarnings("unused")
-    private volatile boolean writing;
+    private volatile Object writer;
 
     private static VarHandle field(String name, Class<?> type) {
         try {
@@ -154,6 +153,8 @@ public final class Descriptor {
         if (waking != null) {
             waking.closing();
         }
+        tell(reader);
+        tell(writer);
         release();
         return true;
     }
@@ -179,26 +180,36 @@ public final class Descriptor {
         }
     }
 
-    /** Claims the reading direction: one reader or transfer at a time. */
-    public void claimReading() {
-        if (!READING.compareAndSet(this, false, true)) {
+    private static void tell(Object owner) {
+        if (owner instanceof Waiter waiter) {
+            waiter.ready();
+        }
+    }
+
+    /**
+     * Claims the reading direction: one reader or transfer at a time.
+     *
+     * @param owner told of a close if it is a {@link Waiter}
+     */
+    public void claimReading(Object owner) {
+        if (!READER.compareAndSet(this, null, owner)) {
             throw new ReadPendingException();
         }
     }
 
     public void unclaimReading() {
-        READING.setRelease(this, false);
+        reader = null;
     }
 
     /** Claims the writing direction: one writer or transfer at a time. */
-    public void claimWriting() {
-        if (!WRITING.compareAndSet(this, false, true)) {
+    public void claimWriting(Object owner) {
+        if (!WRITER.compareAndSet(this, null, owner)) {
             throw new WritePendingException();
         }
     }
 
     public void unclaimWriting() {
-        WRITING.setRelease(this, false);
+        writer = null;
     }
 
     /** The exception for a failed call on this descriptor, in one line. */
