@@ -59,8 +59,8 @@ public final class Pipeline {
 
     /** Adds a mirror. */
     public Pipeline mirror(WritableByteChannel mirror, MirrorFailure onFailure) {
-        mirrors.add(new Mirror(
-                Objects.requireNonNull(mirror, "mirror"), Objects.requireNonNull(onFailure, "onFailure")));
+        mirrors.add(
+                new Mirror(Objects.requireNonNull(mirror, "mirror"), Objects.requireNonNull(onFailure, "onFailure")));
         return this;
     }
 

@@ -55,7 +55,9 @@ final class Probe {
     }
 
     private static String nativeRemedy(String missing) {
-        return missing != null && missing.contains("--enable-native-access") ? missing.replaceAll(".*(--enable)", "$1") : "";
+        return missing != null && missing.contains("--enable-native-access")
+                ? missing.replaceAll(".*(--enable)", "$1")
+                : "";
     }
 
     private void pipes(RawPipe one, RawPipe two) {

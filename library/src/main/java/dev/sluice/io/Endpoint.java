@@ -106,8 +106,8 @@ public sealed interface Endpoint {
     /** The endpoint of a JDK address; a host name stays unresolved. */
     static Endpoint of(SocketAddress address) {
         return switch (address) {
-            case InetSocketAddress inet when inet.getAddress() != null ->
-                new Tcp(inet.getAddress().getHostAddress(), inet.getPort());
+            case InetSocketAddress inet
+            when inet.getAddress() != null -> new Tcp(inet.getAddress().getHostAddress(), inet.getPort());
             case InetSocketAddress inet -> new Tcp(inet.getHostString(), inet.getPort());
             case UnixDomainSocketAddress unix -> new Unix(unix.getPath().toString());
             default -> throw new IllegalArgumentException("neither a TCP nor a Unix address: " + address);

@@ -13,8 +13,7 @@ import java.util.Objects;
  * @param duration from the start of the transfer to its end
  * @param mirrors one result per mirror, in the order they were added
  */
-public record TransferResult(
-        long bytes, Route route, String reason, Duration duration, List<MirrorResult> mirrors) {
+public record TransferResult(long bytes, Route route, String reason, Duration duration, List<MirrorResult> mirrors) {
     public TransferResult {
         Objects.requireNonNull(route, "route");
         Objects.requireNonNull(reason, "reason");

@@ -11,8 +11,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * threads. Steps are at most a pipeful long, so that everybody gets a turn.
  */
 public final class BlockingPool {
-    private static final int THREADS =
-            Math.clamp(2L * Runtime.getRuntime().availableProcessors(), 4, 32);
+    private static final int THREADS = Math.clamp(2L * Runtime.getRuntime().availableProcessors(), 4, 32);
     private static final AtomicInteger NUMBER = new AtomicInteger();
     private static final ThreadPoolExecutor POOL = new ThreadPoolExecutor(
             THREADS,

@@ -165,9 +165,8 @@ public final class DescriptorStream {
 
     private int tryWrite(long address, int length) throws IOException {
         boolean socket = descriptor.kind() == Descriptor.Kind.SOCKET;
-        long result = socket
-                ? Sockets.send(descriptor.fd(), address, length)
-                : Files.write(descriptor.fd(), address, length);
+        long result =
+                socket ? Sockets.send(descriptor.fd(), address, length) : Files.write(descriptor.fd(), address, length);
         if (result >= 0) {
             return (int) result;
         }

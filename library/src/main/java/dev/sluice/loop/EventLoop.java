@@ -207,7 +207,7 @@ public final class EventLoop implements Executor, AutoCloseable {
             int count = await();
             for (int i = 0; i < count; i++) {
                 long data = polling.eventData(i);
-                    if (data == WAKE_UP) {
+                if (data == WAKE_UP) {
                     continue;
                 }
                 Watch watch = watches[(int) data];

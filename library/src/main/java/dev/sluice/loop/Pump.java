@@ -166,7 +166,8 @@ public final class Pump implements Runnable, Waiter {
 
     private void awaitTurn(long deadline) {
         // A foreign channel tells nobody that it was closed, so it is asked.
-        LockSupport.parkNanos(this, Math.min(FOREIGN_SWEEP, deadline == Long.MAX_VALUE ? deadline : deadline - System.nanoTime()));
+        LockSupport.parkNanos(
+                this, Math.min(FOREIGN_SWEEP, deadline == Long.MAX_VALUE ? deadline : deadline - System.nanoTime()));
         if (!source.isOpen() || !sink.isOpen()) {
             ready();
         }
@@ -538,7 +539,8 @@ public final class Pump implements Runnable, Waiter {
         }
         // Virtual file systems say 0 at once, whatever there is to read; splice and read tell the truth.
         String call = route == Route.SENDFILE ? "sendfile" : "copy_file_range";
-        reason = "through a kernel pipe, since " + call + "(2) " + (count == 0 ? "found nothing" : "was refused: " + Errno.name((int) -count));
+        reason = "through a kernel pipe, since " + call + "(2) "
+                + (count == 0 ? "found nothing" : "was refused: " + Errno.name((int) -count));
         route = Route.SPLICE;
         if (sink.refusal() != null) {
             copyBecause(sink.refusal());
@@ -630,7 +632,8 @@ public final class Pump implements Runnable, Waiter {
     private List<MirrorResult> mirrorResults() {
         List<MirrorResult> results = new ArrayList<>(mirrors.size());
         for (Outlet mirror : mirrors) {
-            String why = mirror.refusal() != null ? mirror.refusal() : route == Route.COPY ? reason : "tee(2) and splice(2)";
+            String why =
+                    mirror.refusal() != null ? mirror.refusal() : route == Route.COPY ? reason : "tee(2) and splice(2)";
             results.add(new MirrorResult(
                     mirror.name(), mirror.accepted(), mirror.route(), why, Optional.ofNullable(mirror.detachment())));
         }

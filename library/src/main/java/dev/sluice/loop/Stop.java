@@ -14,8 +14,8 @@ record Stop(Reason reason, Side side, String name, String call, int errno, Throw
     TransferException toException(TransferResult partial, long unacknowledged, byte[] residue) {
         String message = message() + " (" + side.toString().toLowerCase(Locale.ROOT) + ", " + partial.bytes()
                 + " bytes were accepted, " + residue.length + " are left over)";
-        TransferException exception = new TransferException(
-                message, reason, side, name, call, errno, partial, unacknowledged, residue);
+        TransferException exception =
+                new TransferException(message, reason, side, name, call, errno, partial, unacknowledged, residue);
         exception.initCause(cause);
         return exception;
     }
@@ -28,10 +28,11 @@ record Stop(Reason reason, Side side, String name, String call, int errno, Throw
 
     private String message() {
         return switch (reason) {
-            case FAILED -> cause != null
-                    ? name + ": " + call + ": " + cause
-                    : name + ": " + call + ": " + Errno.name(errno)
-                            + (Errno.remedy(errno).isEmpty() ? "" : "; " + Errno.remedy(errno));
+            case FAILED ->
+                cause != null
+                        ? name + ": " + call + ": " + cause
+                        : name + ": " + call + ": " + Errno.name(errno)
+                                + (Errno.remedy(errno).isEmpty() ? "" : "; " + Errno.remedy(errno));
             case CLOSED -> name + ": closed during the transfer";
             case DEADLINE -> "the deadline of the transfer passed";
             case INTERRUPTED -> "the transfer was interrupted";

@@ -46,7 +46,9 @@ public final class StreamListener implements Channel {
         }
         Endpoint address = Addresses.resolve(endpoint, false).getFirst();
         int result = tryListen(address);
-        if (result == -Errno.EAFNOSUPPORT && endpoint instanceof Endpoint.Tcp tcp && tcp.host().isEmpty()) {
+        if (result == -Errno.EAFNOSUPPORT
+                && endpoint instanceof Endpoint.Tcp tcp
+                && tcp.host().isEmpty()) {
             result = tryListen(new Endpoint.Tcp("0.0.0.0", tcp.port()));
         }
         if (result == -Errno.EADDRINUSE && address instanceof Endpoint.Unix unix && abandoned(unix)) {

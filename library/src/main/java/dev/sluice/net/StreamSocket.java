@@ -98,7 +98,8 @@ public final class StreamSocket implements ByteChannel {
         int result = Sockets.connect(fd, address);
         while (result == -Errno.EAGAIN) {
             // The backlog of a Unix listener is full, and no poll tells when it is not: ask again.
-            if (Thread.currentThread().isInterrupted() || deadline - System.nanoTime() <= 0 && deadline != Long.MAX_VALUE) {
+            if (Thread.currentThread().isInterrupted()
+                    || deadline - System.nanoTime() <= 0 && deadline != Long.MAX_VALUE) {
                 break;
             }
             LockSupport.parkNanos(1_000_000);
@@ -115,7 +116,8 @@ public final class StreamSocket implements ByteChannel {
             } catch (IOException e) {
                 stream.descriptor().close();
                 throw e instanceof SocketTimeoutException
-                        ? new SocketTimeoutException(asked + ": connect: no answer in time; check the address and the firewall")
+                        ? new SocketTimeoutException(
+                                asked + ": connect: no answer in time; check the address and the firewall")
                         : e;
             }
         }
@@ -215,8 +217,7 @@ public final class StreamSocket implements ByteChannel {
     /** TCP_CONGESTION, tcp(7), such as {@code cubic}. */
     public StreamSocket congestionControl(String name) throws IOException {
         byte[] value = name.getBytes(StandardCharsets.US_ASCII);
-        withDescriptor(
-                fd -> Sockets.setOption(fd, Sockets.IPPROTO_TCP, Sockets.TCP_CONGESTION, value), "setsockopt");
+        withDescriptor(fd -> Sockets.setOption(fd, Sockets.IPPROTO_TCP, Sockets.TCP_CONGESTION, value), "setsockopt");
         return this;
     }
 

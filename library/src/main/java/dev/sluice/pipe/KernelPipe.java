@@ -95,7 +95,9 @@ public final class KernelPipe implements ByteChannel {
             return call("fcntl F_SETPIPE_SZ", fd -> Pipes.setCapacity(fd, bytes));
         } catch (SluiceException e) {
             String why = Pipes.explainSizeRefusal(e.errno());
-            throw why.isEmpty() ? e : new SluiceException(e.getMessage().split(";")[0] + "; " + why, e.call(), e.errno());
+            throw why.isEmpty()
+                    ? e
+                    : new SluiceException(e.getMessage().split(";")[0] + "; " + why, e.call(), e.errno());
         }
     }
 
@@ -109,8 +111,7 @@ public final class KernelPipe implements ByteChannel {
     }
 
     private int call(String name, Call call) throws IOException {
-        Descriptor descriptor =
-                source.isOpen() ? source.stream.descriptor() : sink.stream.descriptor();
+        Descriptor descriptor = source.isOpen() ? source.stream.descriptor() : sink.stream.descriptor();
         if (!descriptor.acquire()) {
             throw new ClosedChannelException();
         }

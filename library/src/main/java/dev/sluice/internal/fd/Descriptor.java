@@ -84,13 +84,12 @@ public final class Descriptor {
         if (status == null) {
             throw new SluiceException(name + ": descriptor " + fd + " is not open", "statx", Errno.EBADF);
         }
-        Kind kind =
-                switch (status.mode() & Files.S_IFMT) {
-                    case Files.S_IFSOCK -> Kind.SOCKET;
-                    case Files.S_IFIFO -> Kind.PIPE;
-                    case Files.S_IFCHR -> Kind.DEVICE;
-                    default -> Kind.FILE;
-                };
+        Kind kind = switch (status.mode() & Files.S_IFMT) {
+            case Files.S_IFSOCK -> Kind.SOCKET;
+            case Files.S_IFIFO -> Kind.PIPE;
+            case Files.S_IFCHR -> Kind.DEVICE;
+            default -> Kind.FILE;
+        };
         return new Descriptor(fd, kind, name);
     }
 

@@ -155,7 +155,8 @@ public final class Native {
 
     private static MemorySegment borrow(int slot) {
         MemorySegment cell = FREE_CELLS.getAndSet(slot, null);
-        // Two threads met in one slot: the loser's new cell replaces the winner's on return, and one of them is dropped.
+        // Two threads met in one slot: the loser's new cell replaces the winner's on return, and one of them is
+        // dropped.
         return cell != null ? cell : Arena.ofAuto().allocate(CELL_SIZE, 16);
     }
 
@@ -187,9 +188,13 @@ public final class Native {
             } else {
                 try {
                     linker = Linker.nativeLinker();
-                    call = link(linker, FunctionDescriptor.of(
-                            JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
-                    variadic = link(linker, FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
+                    call = link(
+                            linker,
+                            FunctionDescriptor.of(
+                                    JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+                    variadic = link(
+                            linker,
+                            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
                             Linker.Option.firstVariadicArg(2));
                 } catch (IllegalCallerException e) {
                     Module module = Native.class.getModule();

@@ -65,8 +65,9 @@ public final class Pipes {
     /** What to do about a refused size. */
     public static String explainSizeRefusal(int errno) {
         return switch (errno) {
-            case Errno.EPERM -> "larger than fs.pipe-max-size, or the user's pipes hold fs.pipe-user-pages-soft pages; "
-                    + "raise the one in question with sysctl, or ask for less";
+            case Errno.EPERM ->
+                "larger than fs.pipe-max-size, or the user's pipes hold fs.pipe-user-pages-soft pages; "
+                        + "raise the one in question with sysctl, or ask for less";
             case Errno.EBUSY -> "more bytes are inside than would fit; read them first";
             default -> "";
         };
