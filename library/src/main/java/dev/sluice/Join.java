@@ -4,12 +4,9 @@ import dev.sluice.io.Route;
 import dev.sluice.io.Side;
 import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferException.Reason;
-import dev.sluice.loop.Pump;
 import dev.sluice.net.StreamSocket;
 import java.io.IOException;
-import java.lang.ref.Reference;
 import java.nio.channels.ByteChannel;
-import java.nio.channels.Channel;
 import java.nio.channels.SocketChannel;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
@@ -25,27 +22,25 @@ final class Join {
         try {
             backward = new Leg(b, a, route, waiting);
         } catch (IOException | RuntimeException e) {
-            forward.pump.leave();
+            forward.transfer.abandon();
             throw e;
         }
-        forward.other = backward.pump;
-        backward.other = forward.pump;
         forward.start(backward);
+        backward.start(forward);
         await(forward, backward);
-        // A channel that is forgotten is closed, but not while it is at work.
-        Reference.reachabilityFence(a);
-        Reference.reachabilityFence(b);
+        forward.transfer.leave();
+        backward.transfer.leave();
         return new JoinResult(forward.direction(), backward.direction());
     }
 
     private static void await(Leg forward, Leg backward) {
         boolean interrupted = false;
-        while (!forward.finished || !backward.finished) {
+        while (!(forward.over() & backward.over())) {
             LockSupport.park(forward);
             if (Thread.interrupted()) {
                 interrupted = true;
-                forward.pump.cancel(Reason.INTERRUPTED);
-                backward.pump.cancel(Reason.INTERRUPTED);
+                forward.transfer.pump().cancel(Reason.INTERRUPTED);
+                backward.transfer.pump().cancel(Reason.INTERRUPTED);
             }
         }
         if (interrupted) {
@@ -57,42 +52,53 @@ final class Join {
     private static final class Leg {
         private final ByteChannel sink;
         private final Thread waiting;
-        private final Pump pump;
-        private Pump other;
-        private volatile boolean finished;
+        private final Transfer transfer;
+        private Leg other;
+        private volatile boolean ended;
+        private boolean carriedOver;
 
         Leg(ByteChannel source, ByteChannel sink, Route route, Thread waiting) throws IOException {
             this.sink = sink;
             this.waiting = waiting;
             Pipeline pipeline = Pipeline.from(source);
-            this.pump = (route == null ? pipeline : pipeline.route(route)).pump(sink, this::ended);
+            this.transfer = (route == null ? pipeline : pipeline.route(route)).prepare(sink);
         }
 
-        void start(Leg backward) {
-            if (pump.needsCaller() || backward.pump.needsCaller()) {
-                // Foreign channels block the thread that serves them, so each direction has one of its own.
-                Thread.ofVirtual().name("sluice-join").start(backward.pump::pumpHere);
-                Thread.ofVirtual().name("sluice-join").start(pump::pumpHere);
-                return;
-            }
-            backward.pump.start();
-            pump.start();
+        void start(Leg opposite) {
+            other = opposite;
+            transfer.startLeg(this::ended);
         }
 
+        /** On the thread of the last step, so a JDK channel, whose locks the user may hold, is left to the caller. */
         private void ended() {
-            TransferException failure = pump.failure();
-            if (failure == null) {
-                shutdownOutput(sink);
-            } else if (failure.side() == Side.SOURCE) {
-                other.cancel(Reason.CANCELLED);
+            if (sink instanceof StreamSocket) {
+                carryOver();
             }
-            finished = true;
+            ended = true;
             LockSupport.unpark(waiting);
         }
 
-        private static void shutdownOutput(Channel channel) {
+        boolean over() {
+            if (ended && !carriedOver) {
+                carryOver();
+            }
+            return ended;
+        }
+
+        /** The end of the stream becomes the other channel's; a source that failed takes the other direction with it. */
+        private void carryOver() {
+            carriedOver = true;
+            TransferException failure = transfer.pump().failure();
+            if (failure == null) {
+                shutdownOutput();
+            } else if (failure.side() == Side.SOURCE) {
+                other.transfer.pump().cancel(Reason.CANCELLED);
+            }
+        }
+
+        private void shutdownOutput() {
             try {
-                switch (channel) {
+                switch (sink) {
                     case StreamSocket socket -> socket.shutdownOutput();
                     case SocketChannel socket -> socket.shutdownOutput();
                     default -> {
@@ -105,7 +111,9 @@ final class Join {
         }
 
         JoinResult.Direction direction() {
-            return new JoinResult.Direction(pump.result(), Optional.ofNullable(pump.failure()));
+            return new JoinResult.Direction(
+                    transfer.pump().result(),
+                    Optional.ofNullable(transfer.pump().failure()));
         }
     }
 }

@@ -1,17 +1,14 @@
 package dev.sluice;
 
-import dev.sluice.internal.fd.Descriptor;
-import dev.sluice.internal.fd.Descriptors;
-import dev.sluice.internal.linux.Native;
 import dev.sluice.io.Route;
 import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferResult;
 import dev.sluice.loop.Inlet;
 import dev.sluice.loop.Outlet;
 import dev.sluice.loop.Pump;
+import dev.sluice.loop.Rate;
 import java.io.IOException;
-import java.lang.ref.Reference;
-import java.nio.channels.Channel;
+import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
@@ -19,7 +16,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * A transfer with choices: from a source, past any number of mirrors, to a sink.
@@ -31,8 +27,10 @@ import java.util.concurrent.locks.LockSupport;
  * <p>Every mirror gets every byte that the sink gets, in order: inside the kernel by tee(2) and splice(2), or from the
  * same buffer when copying. The slowest of them sets the pace.
  *
- * <p>The library's own channels (StreamSocket, KernelPipe, KernelFile) take the kernel's route; any other channel is
- * copied. A pipeline is a plain object for one thread, to be used once.
+ * <p>The library's own channels (StreamSocket, KernelPipe, KernelFile) take the kernel's route, and so do connected
+ * SocketChannels and the ends of a Pipe of the JDK, in whichever mode they are: their descriptor is found and used for the
+ * time of the transfer, and they have their mode again afterwards. Hand them over idle: one that another thread is
+ * reading or writing at the start is copied. Any other channel is copied. A pipeline is a plain object for one thread, to be used once.
  */
 public final class Pipeline {
     private final ReadableByteChannel source;
@@ -40,6 +38,8 @@ public final class Pipeline {
     private long limit = Long.MAX_VALUE;
     private long timeoutNanos;
     private Route route;
+    private ByteBuffer prefix = ByteBuffer.allocate(0);
+    private long bytesPerSecond;
 
     private record Mirror(WritableByteChannel channel, MirrorFailure onFailure) {}
 
@@ -85,6 +85,24 @@ public final class Pipeline {
         return this;
     }
 
+    /**
+     * Bytes to go ahead of the stream, to the sink and to every mirror: what was read from the source and parsed already.
+     * They are copied now; they count as bytes of the result, but not towards the limit.
+     */
+    public Pipeline prefix(ByteBuffer bytes) {
+        prefix = ByteBuffer.allocate(bytes.remaining()).put(bytes.duplicate()).flip();
+        return this;
+    }
+
+    /** Takes at most so many bytes per second from the source, in small portions. */
+    public Pipeline rate(long bytes) {
+        if (bytes <= 0) {
+            throw new IllegalArgumentException("a rate of " + bytes + " bytes per second is not positive");
+        }
+        bytesPerSecond = bytes;
+        return this;
+    }
+
     /** Asks for a route, to test and to compare. Where it is impossible, the best possible one is taken. */
     public Pipeline route(Route wanted) {
         route = Objects.requireNonNull(wanted, "wanted");
@@ -106,94 +124,43 @@ public final class Pipeline {
      * @throws IOException if no transfer can be started
      */
     public TransferResult to(WritableByteChannel sink) throws IOException {
-        Thread waiting = Thread.currentThread();
-        Pump pump = pump(Objects.requireNonNull(sink, "sink"), () -> LockSupport.unpark(waiting));
-        long deadline = timeoutNanos == 0 ? Long.MAX_VALUE : System.nanoTime() + timeoutNanos;
-        try {
-            if (pump.needsCaller()) {
-                pump.pumpHere(deadline);
-            } else {
-                pump.start();
-                await(pump, deadline);
-            }
-        } finally {
-            // A channel that is forgotten is closed, but not while it is at work.
-            Reference.reachabilityFence(this);
-            Reference.reachabilityFence(sink);
-        }
-        if (pump.failure() != null) {
-            throw pump.failure();
-        }
-        return pump.result();
+        return prepare(sink).run(deadline());
     }
 
-    private static void await(Pump pump, long deadline) {
-        boolean interrupted = false;
-        boolean cancelled = false;
-        while (!pump.ended()) {
-            if (cancelled || deadline == Long.MAX_VALUE) {
-                LockSupport.park(pump);
-            } else {
-                LockSupport.parkNanos(pump, deadline - System.nanoTime());
-            }
-            if (Thread.interrupted()) {
-                interrupted = true;
-                cancelled = true;
-                pump.cancel(TransferException.Reason.INTERRUPTED);
-            } else if (!cancelled && deadline != Long.MAX_VALUE && deadline - System.nanoTime() <= 0) {
-                cancelled = true;
-                pump.cancel(TransferException.Reason.DEADLINE);
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+    /**
+     * Starts the transfer and returns at once; it ends as with {@link #to}. A transfer with a foreign channel is carried by
+     * a virtual thread of its own.
+     *
+     * @throws ClosedChannelException if a channel is closed already
+     */
+    public Transfer start(WritableByteChannel sink) throws IOException {
+        Transfer transfer = prepare(sink);
+        transfer.start(deadline());
+        return transfer;
+    }
+
+    private long deadline() {
+        return timeoutNanos == 0 ? Long.MAX_VALUE : System.nanoTime() + timeoutNanos;
     }
 
     /** Claims all sides, or none. */
-    Pump pump(WritableByteChannel sink, Runnable onEnd) throws ClosedChannelException {
-        Inlet inlet = inlet(source);
-        List<Outlet> outlets = new ArrayList<>(mirrors.size() + 1);
+    Transfer prepare(WritableByteChannel sink) throws ClosedChannelException {
+        Sides sides = new Sides();
         try {
-            outlets.add(outlet(sink, false));
+            Inlet inlet = sides.inlet(source);
+            Outlet outlet = sides.outlet(Objects.requireNonNull(sink, "sink"), false);
+            List<Outlet> claimedMirrors = new ArrayList<>(mirrors.size());
             for (Mirror mirror : mirrors) {
-                outlets.add(outlet(mirror.channel, mirror.onFailure == MirrorFailure.DETACH));
+                claimedMirrors.add(sides.outlet(mirror.channel, mirror.onFailure == MirrorFailure.DETACH));
             }
+            Transfer transfer = new Transfer(sides);
+            Rate rate = bytesPerSecond == 0 ? null : new Rate(bytesPerSecond);
+            transfer.pump(new Pump(
+                    inlet, outlet, claimedMirrors, new Pump.Options(limit, route, prefix, rate), transfer::ended));
+            return transfer;
         } catch (ClosedChannelException | RuntimeException e) {
-            Pump.unclaim(inlet, outlets);
+            sides.abandon();
             throw e;
         }
-        List<Outlet> claimedMirrors = List.copyOf(outlets.subList(1, outlets.size()));
-        return new Pump(inlet, outlets.getFirst(), claimedMirrors, limit, route, onEnd);
-    }
-
-    private static Inlet inlet(ReadableByteChannel channel) throws ClosedChannelException {
-        Descriptor descriptor = Descriptors.of(channel);
-        if (descriptor != null) {
-            return Inlet.of(descriptor);
-        }
-        requireOpen(channel);
-        return Inlet.of(channel, foreign("source", channel));
-    }
-
-    private static Outlet outlet(WritableByteChannel channel, boolean detachable) throws ClosedChannelException {
-        Descriptor descriptor = Descriptors.of(channel);
-        if (descriptor != null) {
-            return Outlet.of(descriptor, detachable);
-        }
-        requireOpen(channel);
-        return Outlet.of(channel, foreign("sink", channel), detachable);
-    }
-
-    private static void requireOpen(Channel channel) throws ClosedChannelException {
-        if (!channel.isOpen()) {
-            throw new ClosedChannelException();
-        }
-    }
-
-    private static String foreign(String side, Channel channel) {
-        return Native.available()
-                ? "the " + side + " is a " + channel.getClass().getName() + ", whose descriptor is out of reach"
-                : "no native access: " + Native.unavailable();
     }
 }

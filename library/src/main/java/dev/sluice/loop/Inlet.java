@@ -169,7 +169,8 @@ public final class Inlet implements Waiter {
         return status == null || position < 0 ? -1 : Math.max(0, status.size() - position);
     }
 
-    void leave() {
+    /** Gives the descriptor back. */
+    public void leave() {
         if (descriptor != null) {
             if (watch != null) {
                 watch.disarm(Watch.READ, pump);

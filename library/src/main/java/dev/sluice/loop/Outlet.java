@@ -14,6 +14,7 @@ import dev.sluice.io.Side;
 import dev.sluice.io.SluiceException;
 import dev.sluice.io.TransferException.Reason;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.WritableByteChannel;
@@ -404,11 +405,12 @@ public final class Outlet implements Runnable, Waiter {
         drop();
     }
 
-    /** Everything that is pending, in order; nothing is pending afterwards, and the pipe is gone. */
-    byte[] takePending() {
+    /** Everything that is pending, in order, and what was to follow; nothing is pending afterwards, and the pipe is gone. */
+    byte[] takePending(ByteBuffer following) {
         int inOwn = own == null ? 0 : ownLimit - ownPosition;
         int inShared = sharedLimit - sharedPosition;
-        byte[] bytes = new byte[inOwn + inPipe + inShared + stranded];
+        int known = inOwn + inPipe + inShared + stranded;
+        byte[] bytes = new byte[known + following.remaining()];
         if (inOwn > 0) {
             own.view().clear().get(ownPosition, bytes, 0, inOwn);
         }
@@ -417,6 +419,7 @@ public final class Outlet implements Runnable, Waiter {
             shared.view().clear().get(sharedPosition, bytes, inOwn + inPipe, inShared);
         }
         readPipeInto(bytes, inOwn + inPipe + inShared, stranded);
+        following.get(bytes, known, following.remaining());
         drop();
         return bytes;
     }
@@ -431,7 +434,8 @@ public final class Outlet implements Runnable, Waiter {
         CopyBuffer.giveBack(scratch);
     }
 
-    private void drop() {
+    /** Forgets everything that is pending. */
+    void drop() {
         if (pipe != null) {
             // After a failure no pipe is lent again, even if it seems empty (S10).
             PipePool.shared().discard(pipe);
@@ -448,7 +452,8 @@ public final class Outlet implements Runnable, Waiter {
         sharedLimit = 0;
     }
 
-    void leave() {
+    /** Gives the descriptor back. */
+    public void leave() {
         if (descriptor != null) {
             if (watch != null) {
                 watch.disarm(Watch.WRITE, pump);

@@ -15,6 +15,7 @@ import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferException.Reason;
 import dev.sluice.io.TransferResult;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.AsynchronousCloseException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -63,6 +64,8 @@ public final class Pump implements Runnable, Waiter {
     private final Outlet sink;
     private final List<Outlet> mirrors;
     private final long limit;
+    private final ByteBuffer prefix;
+    private final Rate rate;
     private final Runnable onEnd;
     private final long started = System.nanoTime();
 
@@ -85,17 +88,30 @@ public final class Pump implements Runnable, Waiter {
     private TransferException failure;
 
     /**
-     * @param limit how many bytes to take at most, {@link Long#MAX_VALUE} for all
-     * @param forced the route to take if it is possible, or null for the best
+     * What a pump is to do.
+     *
+     * @param limit how many bytes to take from the source at most, {@link Long#MAX_VALUE} for all
+     * @param route the route to take if it is possible, or null for the best
+     * @param prefix goes ahead of the source's bytes
+     * @param rate how fast to take them, or null for as fast as they come
+     */
+    public record Options(long limit, Route route, ByteBuffer prefix, Rate rate) {
+        /** Everything, the best way, as fast as possible. */
+        public static final Options DEFAULT = new Options(Long.MAX_VALUE, null, ByteBuffer.allocate(0), null);
+    }
+
+    /**
      * @param onEnd run once when the pump has ended, on the thread of its last step; must not block
      */
-    public Pump(Inlet source, Outlet sink, List<Outlet> mirrors, long limit, Route forced, Runnable onEnd) {
+    public Pump(Inlet source, Outlet sink, List<Outlet> mirrors, Options options, Runnable onEnd) {
         this.source = source;
         this.sink = sink;
         this.mirrors = mirrors;
-        this.limit = limit;
+        this.limit = options.limit();
+        this.prefix = options.prefix();
+        this.rate = options.rate();
         this.onEnd = onEnd;
-        choose(forced);
+        choose(options.route());
     }
 
     private void choose(Route forced) {
@@ -194,6 +210,9 @@ public final class Pump implements Runnable, Waiter {
             for (Outlet mirror : mirrors) {
                 mirror.attach(this, loop);
             }
+            if (loop == null && rate != null && caller == null) {
+                loop = EventLoop.shared();
+            }
             return true;
         } catch (IOException e) {
             state.set(RUNNING);
@@ -203,19 +222,12 @@ public final class Pump implements Runnable, Waiter {
         }
     }
 
-    /** Gives the sides back; called by others only for a pump that is not going to be started. */
-    public void leave() {
+    private void leave() {
         source.leave();
         sink.leave();
         for (Outlet mirror : mirrors) {
             mirror.leave();
         }
-    }
-
-    /** Gives back sides that no pump has taken over. */
-    public static void unclaim(Inlet source, List<Outlet> outlets) {
-        source.leave();
-        outlets.forEach(Outlet::leave);
     }
 
     /** Ends the pump at its next step, unless it has ended by itself. Callable from any thread, any number of times. */
@@ -292,7 +304,7 @@ public final class Pump implements Runnable, Waiter {
             if (!deliver()) {
                 return Outcome.WAIT;
             }
-            if (stop != null || (atEnd || taken == limit) && sink.stranded() == 0) {
+            if (stop != null || finished()) {
                 return Outcome.DONE;
             }
             if (taken >= turn) {
@@ -314,6 +326,10 @@ public final class Pump implements Runnable, Waiter {
 
     private boolean offLoop() {
         return source.blocking() || sink.blocking();
+    }
+
+    private boolean finished() {
+        return (atEnd || taken == limit) && sink.stranded() == 0 && !prefix.hasRemaining();
     }
 
     private void checkOpen() {
@@ -398,7 +414,22 @@ public final class Pump implements Runnable, Waiter {
         if (sink.stranded() > 0) {
             return fillFromStranded();
         }
-        long want = limit - taken;
+        if (prefix.hasRemaining()) {
+            return fillFromPrefix();
+        }
+        long want = Math.min(limit - taken, rate == null ? Long.MAX_VALUE : rate.allowed());
+        if (want <= 0) {
+            return awaitRate();
+        }
+        long before = taken;
+        boolean filled = fillFromSource(want);
+        if (rate != null) {
+            rate.take(taken - before);
+        }
+        return filled;
+    }
+
+    private boolean fillFromSource(long want) {
         return switch (route) {
             case SPLICE -> fillPipe(want);
             case COPY -> fillBuffer(want);
@@ -480,8 +511,7 @@ public final class Pump implements Runnable, Waiter {
 
     /** The next part of a pipeful that a mirror could not take whole. */
     private boolean fillFromStranded() {
-        buffer = CopyBuffer.borrow(this);
-        if (buffer == null) {
+        if (!borrowBuffer()) {
             return false;
         }
         int count = sink.readStranded(buffer);
@@ -495,20 +525,53 @@ public final class Pump implements Runnable, Waiter {
         return true;
     }
 
-    private boolean fillBuffer(long want) {
+    private boolean fillFromPrefix() {
+        if (!borrowBuffer()) {
+            return false;
+        }
+        int count = Math.min(prefix.remaining(), CopyBuffer.SIZE);
+        buffer.view().clear().put(0, prefix, prefix.position(), count);
+        prefix.position(prefix.position() + count);
+        share(count);
+        return true;
+    }
+
+    /** Until the bucket has filled again. */
+    private boolean awaitRate() {
+        rest();
+        long nanos = Math.max(1, rate.nanosUntilWorthwhile());
+        if (caller != null) {
+            LockSupport.parkNanos(this, Math.min(nanos, FOREIGN_SWEEP));
+            ready();
+        } else {
+            loop.schedule(nanos, this::ready);
+        }
+        return false;
+    }
+
+    /** False if the pump will be told when there is a buffer. */
+    private boolean borrowBuffer() {
         buffer = CopyBuffer.borrow(this);
-        if (buffer == null) {
+        return buffer != null;
+    }
+
+    private void share(int count) {
+        sink.share(buffer, 0, count);
+        for (Outlet mirror : mirrors) {
+            if (!mirror.detached()) {
+                mirror.share(buffer, 0, count);
+            }
+        }
+    }
+
+    private boolean fillBuffer(long want) {
+        if (!borrowBuffer()) {
             return false;
         }
         long count = source.read(buffer, (int) Math.min(want, CopyBuffer.SIZE));
         if (count > 0) {
             taken += count;
-            sink.share(buffer, 0, (int) count);
-            for (Outlet mirror : mirrors) {
-                if (!mirror.detached()) {
-                    mirror.share(buffer, 0, (int) count);
-                }
-            }
+            share((int) count);
             return true;
         }
         CopyBuffer.giveBack(buffer);
@@ -586,12 +649,12 @@ public final class Pump implements Runnable, Waiter {
     private void end() {
         Stop why = stop;
         long unacknowledged = why == null ? 0 : unacknowledged();
-        byte[] residue = why == null ? null : sink.takePending();
+        byte[] residue = why == null ? null : sink.takePending(prefix);
         if (why == null) {
             rest();
         }
         for (Outlet mirror : mirrors) {
-            mirror.takePending();
+            mirror.drop();
         }
         if (buffer != null) {
             CopyBuffer.giveBack(buffer);

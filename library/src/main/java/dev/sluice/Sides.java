@@ -1,0 +1,75 @@
+package dev.sluice;
+
+import dev.sluice.internal.fd.Adoption;
+import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.fd.Descriptors;
+import dev.sluice.loop.Inlet;
+import dev.sluice.loop.Outlet;
+import java.nio.channels.Channel;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.ReadableByteChannel;
+import java.nio.channels.WritableByteChannel;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The channels of one transfer, claimed: our own by their descriptor, the JDK's by adopting theirs, all others as they
+ * are. Keeps them reachable, since a channel that is forgotten is closed.
+ */
+final class Sides {
+    private final List<Channel> channels = new ArrayList<>(2);
+    private final List<Adoption> adoptions = new ArrayList<>(2);
+    private final List<Outlet> outlets = new ArrayList<>(1);
+    private Inlet inlet;
+
+    Inlet inlet(ReadableByteChannel channel) throws ClosedChannelException {
+        try {
+            Descriptor descriptor = descriptor(channel);
+            inlet = Inlet.of(descriptor);
+        } catch (Adoption.Refusal e) {
+            inlet = Inlet.of(channel, "the source is " + e.getMessage());
+        }
+        return inlet;
+    }
+
+    Outlet outlet(WritableByteChannel channel, boolean detachable) throws ClosedChannelException {
+        Outlet outlet;
+        try {
+            Descriptor descriptor = descriptor(channel);
+            outlet = Outlet.of(descriptor, detachable);
+        } catch (Adoption.Refusal e) {
+            outlet = Outlet.of(channel, "the sink is " + e.getMessage(), detachable);
+        }
+        outlets.add(outlet);
+        return outlet;
+    }
+
+    private Descriptor descriptor(Channel channel) throws ClosedChannelException, Adoption.Refusal {
+        if (!channel.isOpen()) {
+            throw new ClosedChannelException();
+        }
+        channels.add(channel);
+        Descriptor own = Descriptors.of(channel);
+        if (own != null) {
+            return own;
+        }
+        Adoption adoption = Adoption.of(channel);
+        adoptions.add(adoption);
+        return adoption.descriptor();
+    }
+
+    /** Ends the adoptions, once the pump has left. May wait for a moment, so never on a loop. */
+    void leave() {
+        adoptions.forEach(Adoption::leave);
+        adoptions.clear();
+    }
+
+    /** Gives everything back that no pump has taken over. */
+    void abandon() {
+        if (inlet != null) {
+            inlet.leave();
+        }
+        outlets.forEach(Outlet::leave);
+        leave();
+    }
+}

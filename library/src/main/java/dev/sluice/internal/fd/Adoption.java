@@ -1,0 +1,216 @@
+package dev.sluice.internal.fd;
+
+import dev.sluice.internal.linux.Files;
+import dev.sluice.internal.linux.Native;
+import dev.sluice.internal.linux.Sockets;
+import dev.sluice.io.Endpoint;
+import java.io.IOException;
+import java.nio.channels.Channel;
+import java.nio.channels.Pipe;
+import java.nio.channels.SelectableChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.channels.spi.SelectorProvider;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/**
+ * The use of a JDK channel's descriptor, for as long as transfers use it: a duplicate that is non-blocking and
+ * close-on-exec. One adoption serves both directions of a channel.
+ *
+ * <p>O_NONBLOCK belongs to the open file, so the user's descriptor has it meanwhile, too; the JDK's blocking reads and
+ * writes bear that. The mode that the user set, {@code isBlocking}, is back before the adoption is handed out.
+ *
+ * <p>The user's close neither sends FIN while the duplicate is open nor wakes a poll, so a thread looks every
+ * {@value #SWEEP_MILLIS} ms whether an adopted channel is still open.
+ */
+public final class Adoption {
+    private static final long SWEEP_MILLIS = 50;
+
+    /** How long the user's own reads and writes may keep us waiting for the channel's locks. */
+    private static final long PATIENCE_MILLIS = 200;
+
+    private static final Map<Channel, Adoption> ADOPTED = new ConcurrentHashMap<>();
+    private static final Object[] LOCKS = Stream.generate(Object::new).limit(64).toArray();
+
+    private final SelectableChannel channel;
+    private final Descriptor descriptor;
+    private final boolean wasNonBlocking;
+    private int users;
+
+    private Adoption(SelectableChannel channel, Descriptor descriptor, boolean wasNonBlocking) {
+        this.channel = channel;
+        this.descriptor = descriptor;
+        this.wasNonBlocking = wasNonBlocking;
+    }
+
+    /** Why a channel can't be adopted, in words that follow "the source is" or "the sink is". */
+    public static final class Refusal extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        Refusal(String reason) {
+            super(reason, null, false, false);
+        }
+    }
+
+    /**
+     * Adopts the channel, or joins those who have.
+     *
+     * @throws Refusal if its descriptor can't be had, or not with certainty
+     */
+    public static Adoption of(Channel channel) throws Refusal {
+        if (!(channel instanceof SelectableChannel selectable) || !ofTheJdk(selectable)) {
+            throw new Refusal("a " + channel.getClass().getName() + ", whose descriptor is out of reach");
+        }
+        if (!Native.available()) {
+            throw new Refusal("a JDK channel, and native calls are not to be had: " + Native.unavailable());
+        }
+        synchronized (lock(channel)) {
+            Adoption adoption = ADOPTED.get(channel);
+            if (adoption == null) {
+                adoption = patiently(selectable, Adoption::adopt, late -> late.descriptor.close());
+                ADOPTED.put(channel, adoption);
+                Sweeper.wake();
+            }
+            adoption.users++;
+            return adoption;
+        }
+    }
+
+    private static Object lock(Channel channel) {
+        return LOCKS[System.identityHashCode(channel) & (LOCKS.length - 1)];
+    }
+
+    private static boolean ofTheJdk(SelectableChannel channel) {
+        boolean stream = channel instanceof SocketChannel socket && socket.isConnected()
+                || channel instanceof Pipe.SourceChannel
+                || channel instanceof Pipe.SinkChannel;
+        return stream
+                && channel.provider() == SelectorProvider.provider()
+                && channel.getClass().getName().startsWith("sun.nio.ch.");
+    }
+
+    public Descriptor descriptor() {
+        return descriptor;
+    }
+
+    /** Ends one use; the last one restores the user's descriptor and closes the duplicate. */
+    public void leave() {
+        synchronized (lock(channel)) {
+            if (--users > 0) {
+                return;
+            }
+            ADOPTED.remove(channel);
+            if (!wasNonBlocking && channel.isOpen()) {
+                restore();
+            }
+            descriptor.close();
+        }
+    }
+
+    /** Through the JDK, which alone knows whether a virtual thread wants the descriptor non-blocking meanwhile. */
+    private void restore() {
+        try {
+            patiently(channel, Adoption::resetMode, _ -> {});
+        } catch (Refusal e) {
+            // A reader of the user's holds the lock: the descriptor stays non-blocking, which the JDK bears.
+        }
+    }
+
+    private static SelectableChannel resetMode(SelectableChannel channel) throws IOException {
+        if (channel.isBlocking()) {
+            channel.configureBlocking(false);
+            channel.configureBlocking(true);
+        }
+        return channel;
+    }
+
+    private static Adoption adopt(SelectableChannel channel) throws IOException, Refusal {
+        boolean blocking = channel.isBlocking();
+        // Takes the channel's locks: none of the user's calls is under way then.
+        channel.configureBlocking(false);
+        int duplicate;
+        try {
+            duplicate = DescriptorFinder.duplicate(channel);
+        } finally {
+            if (blocking) {
+                channel.configureBlocking(true);
+            }
+        }
+        int flags = Files.flags(duplicate);
+        Files.setFlags(duplicate, flags | Files.O_NONBLOCK);
+        boolean wasNonBlocking = (flags & Files.O_NONBLOCK) != 0;
+        return new Adoption(channel, Descriptor.adopt(duplicate, name(channel, duplicate)), wasNonBlocking);
+    }
+
+    private static String name(SelectableChannel channel, int fd) {
+        if (!(channel instanceof SocketChannel)) {
+            return "pipe " + fd;
+        }
+        Endpoint peer = Sockets.remoteAddress(fd);
+        boolean unnamed = peer == null || peer.equals(new Endpoint.Unix(""));
+        return String.valueOf(unnamed ? Sockets.localAddress(fd) : peer);
+    }
+
+    private interface Step<T> {
+        T on(SelectableChannel channel) throws IOException, Refusal;
+    }
+
+    /**
+     * Makes the step on a thread of its own, since it waits for locks that a reader of the user's may hold for ever. What
+     * comes too late is undone; the step itself leaves the channel's mode as it found it.
+     */
+    private static <T> T patiently(SelectableChannel channel, Step<T> step, Consumer<T> tooLate) throws Refusal {
+        CompletableFuture<T> outcome = new CompletableFuture<>();
+        Thread.ofVirtual().name("sluice-adopt").start(() -> {
+            try {
+                T result = step.on(channel);
+                if (!outcome.complete(result)) {
+                    tooLate.accept(result);
+                }
+            } catch (IOException | Refusal | RuntimeException e) {
+                outcome.completeExceptionally(e);
+            }
+        });
+        try {
+            return outcome.orTimeout(PATIENCE_MILLIS, TimeUnit.MILLISECONDS).join();
+        } catch (CompletionException e) {
+            switch (e.getCause()) {
+                case Refusal refusal -> throw refusal;
+                case TimeoutException _ -> throw new Refusal("a JDK channel that somebody else is reading or writing");
+                default -> throw new Refusal("a JDK channel that could not be adopted: " + e.getCause());
+            }
+        }
+    }
+
+    /** Notices that a user closed an adopted channel. */
+    private static final class Sweeper {
+        private static final Thread THREAD =
+                Thread.ofPlatform().daemon().name("sluice-sweeper").start(Sweeper::run);
+
+        static void wake() {
+            LockSupport.unpark(THREAD);
+        }
+
+        private static void run() {
+            while (true) {
+                for (Adoption adoption : ADOPTED.values()) {
+                    if (!adoption.channel.isOpen()) {
+                        adoption.descriptor.close();
+                    }
+                }
+                if (ADOPTED.isEmpty()) {
+                    LockSupport.park();
+                } else {
+                    LockSupport.parkNanos(SWEEP_MILLIS * 1_000_000);
+                }
+            }
+        }
+    }
+}
