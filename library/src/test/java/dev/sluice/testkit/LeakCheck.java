@@ -4,10 +4,15 @@ import dev.sluice.internal.fd.PipePool;
 import dev.sluice.loop.EventLoop;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.Pipe;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
@@ -17,11 +22,15 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 public final class LeakCheck implements BeforeAllCallback, AfterAllCallback {
     private static final long PATIENCE_NANOS = 5_000_000_000L;
 
+    /** Opened by the JDK when first needed, and kept: class paths, seeds; and the listing of descriptors itself. */
+    private static final Pattern OF_THE_JDK = Pattern.compile(".*\\.jar|.*/modules|/proc/.*|/dev/u?random");
+
     private Map<String, String> before;
 
     @Override
     public void beforeAll(ExtensionContext context) throws Exception {
         startSharedLoops();
+        startPollersOfTheJdk();
         PipePool.shared().trim();
         before = descriptors();
     }
@@ -49,6 +58,20 @@ public final class LeakCheck implements BeforeAllCallback, AfterAllCallback {
         }
     }
 
+    /** What the JDK keeps once a virtual thread has waited for one of its channels. */
+    private static void startPollersOfTheJdk() throws Exception {
+        Pipe pipe = Pipe.open();
+        try (Pipe.SourceChannel source = pipe.source();
+                Pipe.SinkChannel sink = pipe.sink();
+                SocketChannel unconnected = SocketChannel.open()) {
+            unconnected.configureBlocking(false);
+            CompletableFuture<Integer> reading = Bytes.async(() -> source.read(ByteBuffer.allocate(1)));
+            Thread.sleep(10);
+            sink.write(ByteBuffer.allocate(1));
+            reading.get();
+        }
+    }
+
     /** The open descriptors of this process that matter: sockets, pipes, files outside of the JDK. */
     public static Map<String, String> descriptors() {
         Map<String, String> open = new TreeMap<>();
@@ -56,7 +79,7 @@ public final class LeakCheck implements BeforeAllCallback, AfterAllCallback {
             for (Path link : list.toList()) {
                 try {
                     String target = Files.readSymbolicLink(link).toString();
-                    if (!target.endsWith(".jar") && !target.endsWith("/modules") && !target.startsWith("/proc/")) {
+                    if (!OF_THE_JDK.matcher(target).matches()) {
                         open.put(link.getFileName() + " " + target, target);
                     }
                 } catch (IOException e) {

@@ -117,7 +117,7 @@ public final class Adoption {
     /** Through the JDK, which alone knows whether a virtual thread wants the descriptor non-blocking meanwhile. */
     private void restore() {
         try {
-            patiently(channel, Adoption::resetMode, _ -> {});
+            patiently(channel, Adoption::resetMode, reset -> {});
         } catch (Refusal e) {
             // A reader of the user's holds the lock: the descriptor stays non-blocking, which the JDK bears.
         }
@@ -183,7 +183,8 @@ public final class Adoption {
         } catch (CompletionException e) {
             switch (e.getCause()) {
                 case Refusal refusal -> throw refusal;
-                case TimeoutException _ -> throw new Refusal("a JDK channel that somebody else is reading or writing");
+                case TimeoutException late ->
+                    throw new Refusal("a JDK channel that somebody else is reading or writing");
                 default -> throw new Refusal("a JDK channel that could not be adopted: " + e.getCause());
             }
         }
