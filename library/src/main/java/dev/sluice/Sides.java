@@ -24,8 +24,8 @@ final class Sides {
 
     Inlet inlet(ReadableByteChannel channel) throws ClosedChannelException {
         try {
-            Descriptor descriptor = descriptor(channel);
-            inlet = Inlet.of(descriptor);
+            Descriptor own = Descriptors.source(keep(channel));
+            inlet = Inlet.of(own != null ? own : adopt(channel));
         } catch (Adoption.Refusal e) {
             inlet = Inlet.of(channel, "the source is " + e.getMessage());
         }
@@ -35,8 +35,8 @@ final class Sides {
     Outlet outlet(WritableByteChannel channel, boolean detachable) throws ClosedChannelException {
         Outlet outlet;
         try {
-            Descriptor descriptor = descriptor(channel);
-            outlet = Outlet.of(descriptor, detachable);
+            Descriptor own = Descriptors.sink(keep(channel));
+            outlet = Outlet.of(own != null ? own : adopt(channel), detachable);
         } catch (Adoption.Refusal e) {
             outlet = Outlet.of(channel, "the sink is " + e.getMessage(), detachable);
         }
@@ -44,14 +44,14 @@ final class Sides {
         return outlet;
     }
 
-    private Descriptor descriptor(Channel channel) throws ClosedChannelException, Adoption.Refusal {
+    private Channel keep(Channel channel) {
+        channels.add(channel);
+        return channel;
+    }
+
+    private Descriptor adopt(Channel channel) throws ClosedChannelException, Adoption.Refusal {
         if (!channel.isOpen()) {
             throw new ClosedChannelException();
-        }
-        channels.add(channel);
-        Descriptor own = Descriptors.of(channel);
-        if (own != null) {
-            return own;
         }
         Adoption adoption = Adoption.of(channel);
         adoptions.add(adoption);

@@ -112,7 +112,7 @@ public final class KernelFile implements SeekableByteChannel {
             if (count < 0) {
                 throw descriptor.failure("read", count);
             }
-            buffer.put(copy.view().clear().limit((int) count));
+            buffer.put(copy.view().limit((int) count));
             return count == 0 ? -1 : count;
         } finally {
             CopyBuffer.giveBack(copy);
@@ -143,7 +143,7 @@ public final class KernelFile implements SeekableByteChannel {
         CopyBuffer copy = CopyBuffer.borrowBriefly();
         try {
             int length = Math.min(CopyBuffer.SIZE, buffer.remaining());
-            copy.view().clear().put(0, buffer, buffer.position(), length);
+            copy.view().put(0, buffer, buffer.position(), length);
             long count = Files.write(descriptor.fd(), copy.address(), length);
             if (count < 0) {
                 throw descriptor.failure("write", count);

@@ -75,7 +75,6 @@ public final class DescriptorStream {
                     return count;
                 }
             } finally {
-                copy.view().clear();
                 CopyBuffer.giveBack(copy);
             }
             await(Watch.READ, deadline);

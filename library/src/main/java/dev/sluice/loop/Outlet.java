@@ -363,7 +363,7 @@ public final class Outlet implements Runnable, Waiter {
     private long writeChannel(CopyBuffer buffer, int from, int to) {
         call = "write";
         try {
-            int count = channel.write(buffer.view().limit(to).position(from));
+            int count = channel.write(buffer.view().clear().limit(to).position(from));
             return count == 0 ? -Errno.EAGAIN : count;
         } catch (IOException e) {
             failure = e;

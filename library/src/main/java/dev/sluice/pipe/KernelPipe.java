@@ -21,6 +21,8 @@ import java.nio.channels.WritableByteChannel;
  */
 public final class KernelPipe implements ByteChannel {
     static {
+        Descriptors.register(
+                KernelPipe.class, pipe -> pipe.source.stream.descriptor(), pipe -> pipe.sink.stream.descriptor());
         Descriptors.register(Source.class, end -> end.stream.descriptor());
         Descriptors.register(Sink.class, end -> end.stream.descriptor());
     }

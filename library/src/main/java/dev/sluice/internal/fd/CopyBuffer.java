@@ -57,6 +57,7 @@ public final class CopyBuffer {
     }
 
     public static void giveBack(CopyBuffer buffer) {
+        buffer.view.clear();
         Waiter next;
         synchronized (IDLE) {
             if (made > MAX) {
@@ -75,7 +76,7 @@ public final class CopyBuffer {
         return address;
     }
 
-    /** A view of the whole buffer; position and limit are the borrower's to use. */
+    /** A view of the whole buffer, cleared; position and limit are the borrower's to use. */
     public ByteBuffer view() {
         return view;
     }

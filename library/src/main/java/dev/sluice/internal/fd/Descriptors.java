@@ -11,14 +11,23 @@ import java.util.function.Function;
  * reach the transfers without showing in anybody's public methods.
  */
 public final class Descriptors {
-    private static final Map<Class<?>, Function<Channel, Descriptor>> KNOWN = new ConcurrentHashMap<>();
+    private static final Map<Class<?>, Function<Channel, Descriptor>> SOURCES = new ConcurrentHashMap<>();
+    private static final Map<Class<?>, Function<Channel, Descriptor>> SINKS = new ConcurrentHashMap<>();
 
     private static final Cleaner CLEANER = Cleaner.create();
 
     private Descriptors() {}
 
+    /** Tells how to get at the descriptor of a channel class. */
     public static <C extends Channel> void register(Class<C> type, Function<C, Descriptor> accessor) {
-        KNOWN.put(type, channel -> accessor.apply(type.cast(channel)));
+        register(type, accessor, accessor);
+    }
+
+    /** The same for a class that reads from one descriptor and writes to another. */
+    public static <C extends Channel> void register(
+            Class<C> type, Function<C, Descriptor> source, Function<C, Descriptor> sink) {
+        SOURCES.put(type, channel -> source.apply(type.cast(channel)));
+        SINKS.put(type, channel -> sink.apply(type.cast(channel)));
     }
 
     /** Closes the descriptor once its channel is unreachable: a net under those who forget to. */
@@ -26,9 +35,18 @@ public final class Descriptors {
         CLEANER.register(channel, descriptor::close);
     }
 
-    /** The channel's descriptor, or null if it is not one of ours. */
-    public static Descriptor of(Channel channel) {
-        Function<Channel, Descriptor> accessor = KNOWN.get(channel.getClass());
+    /** The descriptor that a channel reads from, or null if it is not one of ours. */
+    public static Descriptor source(Channel channel) {
+        return find(SOURCES, channel);
+    }
+
+    /** The descriptor that a channel writes to, or null if it is not one of ours. */
+    public static Descriptor sink(Channel channel) {
+        return find(SINKS, channel);
+    }
+
+    private static Descriptor find(Map<Class<?>, Function<Channel, Descriptor>> known, Channel channel) {
+        Function<Channel, Descriptor> accessor = known.get(channel.getClass());
         return accessor == null ? null : accessor.apply(channel);
     }
 }
