@@ -157,6 +157,14 @@ public final class Outlet implements Runnable, Waiter {
         return direct;
     }
 
+    long spliced() {
+        return spliced;
+    }
+
+    long copied() {
+        return copied;
+    }
+
     /** The way that most bytes went. */
     Route route() {
         return spliced > copied || spliced + copied == 0 && refusal == null ? Route.SPLICE : Route.COPY;
