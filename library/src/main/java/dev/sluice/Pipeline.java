@@ -25,7 +25,8 @@ import java.util.Objects;
  * }</pre>
  *
  * <p>Every mirror gets every byte that the sink gets, in order: inside the kernel by tee(2) and splice(2), or from the
- * same buffer when copying. The slowest of them sets the pace.
+ * same buffer when copying. A mirror has two pipes, so that one drains while the other fills; beyond that the slowest sets
+ * the pace, unless its {@link MirrorPolicy} is to detach it.
  *
  * <p>The library's own channels (StreamSocket, KernelPipe, KernelFile) take the kernel's route, and so do connected
  * SocketChannels and the ends of a Pipe of the JDK, in whichever mode they are: their descriptor is found and used for the
@@ -41,7 +42,7 @@ public final class Pipeline {
     private ByteBuffer prefix = ByteBuffer.allocate(0);
     private long bytesPerSecond;
 
-    private record Mirror(WritableByteChannel channel, MirrorFailure onFailure) {}
+    private record Mirror(WritableByteChannel channel, MirrorPolicy policy) {}
 
     private Pipeline(ReadableByteChannel source) {
         this.source = source;
@@ -54,13 +55,17 @@ public final class Pipeline {
 
     /** Adds a mirror whose failure fails the transfer. */
     public Pipeline mirror(WritableByteChannel mirror) {
-        return mirror(mirror, MirrorFailure.FAIL);
+        return mirror(mirror, MirrorPolicy.COMPLETE);
+    }
+
+    /** Adds a mirror that is waited for, however slow it is. */
+    public Pipeline mirror(WritableByteChannel mirror, MirrorFailure onFailure) {
+        return mirror(mirror, new MirrorPolicy(onFailure, Duration.ZERO));
     }
 
     /** Adds a mirror. */
-    public Pipeline mirror(WritableByteChannel mirror, MirrorFailure onFailure) {
-        mirrors.add(
-                new Mirror(Objects.requireNonNull(mirror, "mirror"), Objects.requireNonNull(onFailure, "onFailure")));
+    public Pipeline mirror(WritableByteChannel mirror, MirrorPolicy policy) {
+        mirrors.add(new Mirror(Objects.requireNonNull(mirror, "mirror"), Objects.requireNonNull(policy, "policy")));
         return this;
     }
 
@@ -148,10 +153,10 @@ public final class Pipeline {
         Sides sides = new Sides();
         try {
             Inlet inlet = sides.inlet(source);
-            Outlet outlet = sides.outlet(Objects.requireNonNull(sink, "sink"), false);
+            Outlet outlet = sides.outlet(Objects.requireNonNull(sink, "sink"), MirrorPolicy.COMPLETE);
             List<Outlet> claimedMirrors = new ArrayList<>(mirrors.size());
             for (Mirror mirror : mirrors) {
-                claimedMirrors.add(sides.outlet(mirror.channel, mirror.onFailure == MirrorFailure.DETACH));
+                claimedMirrors.add(sides.outlet(mirror.channel, mirror.policy));
             }
             Transfer transfer = new Transfer(sides);
             Rate rate = bytesPerSecond == 0 ? null : new Rate(bytesPerSecond);

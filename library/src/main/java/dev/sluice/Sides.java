@@ -32,13 +32,15 @@ final class Sides {
         return inlet;
     }
 
-    Outlet outlet(WritableByteChannel channel, boolean detachable) throws ClosedChannelException {
+    Outlet outlet(WritableByteChannel channel, MirrorPolicy policy) throws ClosedChannelException {
+        boolean detachable = policy.onFailure() == MirrorFailure.DETACH;
+        long patience = policy.patience().toNanos();
         Outlet outlet;
         try {
             Descriptor own = Descriptors.sink(keep(channel));
-            outlet = Outlet.of(own != null ? own : adopt(channel), detachable);
+            outlet = Outlet.of(own != null ? own : adopt(channel), detachable, patience);
         } catch (Adoption.Refusal e) {
-            outlet = Outlet.of(channel, "the sink is " + e.getMessage(), detachable);
+            outlet = Outlet.of(channel, "the sink is " + e.getMessage(), detachable, patience);
         }
         outlets.add(outlet);
         return outlet;

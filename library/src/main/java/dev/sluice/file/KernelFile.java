@@ -9,6 +9,7 @@ import dev.sluice.io.SluiceException;
 import dev.sluice.loop.BlockingPool;
 import dev.sluice.loop.DescriptorStream;
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SeekableByteChannel;
@@ -90,7 +91,12 @@ public final class KernelFile implements SeekableByteChannel {
     @Override
     public int read(ByteBuffer buffer) throws IOException {
         if (fifo != null) {
-            return fifo.read(buffer, Long.MAX_VALUE);
+            try {
+                return fifo.read(buffer, Long.MAX_VALUE);
+            } finally {
+                // Parked is not forgotten: the cleaner must not close the channel meanwhile.
+                Reference.reachabilityFence(this);
+            }
         }
         if (buffer.isReadOnly()) {
             throw new IllegalArgumentException("the buffer is read-only");
@@ -123,7 +129,12 @@ public final class KernelFile implements SeekableByteChannel {
     @Override
     public int write(ByteBuffer buffer) throws IOException {
         if (fifo != null) {
-            return fifo.write(buffer, Long.MAX_VALUE);
+            try {
+                return fifo.write(buffer, Long.MAX_VALUE);
+            } finally {
+                // Parked is not forgotten: the cleaner must not close the channel meanwhile.
+                Reference.reachabilityFence(this);
+            }
         }
         return (int) onDisk(() -> {
             descriptor.claimWriting(Thread.currentThread());

@@ -37,6 +37,7 @@ public final class EventLoop implements Executor, AutoCloseable {
     private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
     private volatile boolean asleep;
     private volatile boolean stopped;
+    private boolean released;
 
     /** Of this thread alone: pumps to be stepped in turn, and timers. */
     private final ArrayDeque<Runnable> turns = new ArrayDeque<>();
@@ -135,7 +136,7 @@ public final class EventLoop implements Executor, AutoCloseable {
         tasks.add(task);
         if (asleep) {
             asleep = false;
-            Polling.signal(wakeUp);
+            signal();
         }
     }
 
@@ -171,6 +172,9 @@ public final class EventLoop implements Executor, AutoCloseable {
     int register(Descriptor descriptor, Watch watch) throws IOException {
         int interest = Polling.EPOLLIN | Polling.EPOLLOUT | Polling.EPOLLRDHUP | Polling.EPOLLET;
         synchronized (registry) {
+            if (released) {
+                throw new RejectedExecutionException("the event loop " + thread.getName() + " is closed");
+            }
             int index = freeCount > 0 ? freeIndexes[--freeCount] : usedIndexes++;
             if (index == watches.length) {
                 int size = 2 * index;
@@ -195,8 +199,11 @@ public final class EventLoop implements Executor, AutoCloseable {
      * on if somebody else holds a duplicate of the descriptor.
      */
     void unregister(Descriptor descriptor, int index) {
-        Polling.control(epoll, Polling.DELETE, descriptor.fd(), 0, 0);
         synchronized (registry) {
+            if (released) {
+                return;
+            }
+            Polling.control(epoll, Polling.DELETE, descriptor.fd(), 0, 0);
             watches[index] = null;
             freeIndexes[freeCount++] = index;
         }
@@ -225,8 +232,11 @@ public final class EventLoop implements Executor, AutoCloseable {
             }
             fireTimers();
         }
-        Files.close(epoll);
-        Files.close(wakeUp);
+        synchronized (registry) {
+            released = true;
+            Files.close(epoll);
+            Files.close(wakeUp);
+        }
     }
 
     private int await() {
@@ -280,6 +290,15 @@ public final class EventLoop implements Executor, AutoCloseable {
     @Override
     public void close() {
         stopped = true;
-        Polling.signal(wakeUp);
+        signal();
+    }
+
+    /** Once the loop has ended, its numbers may be somebody else's (S30). */
+    private void signal() {
+        synchronized (registry) {
+            if (!released) {
+                Polling.signal(wakeUp);
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.MirrorResult;
 import dev.sluice.io.Route;
 import dev.sluice.io.Side;
+import dev.sluice.io.SluiceException;
 import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferException.Reason;
 import dev.sluice.io.TransferResult;
@@ -18,6 +19,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.AsynchronousCloseException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -57,7 +59,9 @@ final class Flow {
     private final Pump pump;
     private final Inlet source;
     private final Outlet sink;
-    private final List<Outlet> mirrors;
+    /** An array, since a step walks it several times, and a list would make an iterator each time. */
+    private final Outlet[] mirrors;
+
     private final long limit;
     private final ByteBuffer prefix;
     private final Rate rate;
@@ -84,7 +88,7 @@ final class Flow {
         this.pump = pump;
         this.source = source;
         this.sink = sink;
-        this.mirrors = mirrors;
+        this.mirrors = mirrors.toArray(Outlet[]::new);
         this.limit = options.limit();
         this.prefix = options.prefix();
         this.rate = options.rate();
@@ -92,7 +96,7 @@ final class Flow {
     }
 
     private void choose(Route forced) {
-        boolean files = source.blocking() && sink.blocking() && mirrors.isEmpty();
+        boolean files = source.blocking() && sink.blocking() && mirrors.length == 0;
         if (forced == Route.COPY) {
             copyBecause("copying was asked for");
             for (Outlet mirror : mirrors) {
@@ -100,9 +104,9 @@ final class Flow {
             }
         } else if (source.foreign() || source.refusal() != null) {
             copyBecause(source.refusal());
-        } else if (sink.refusal() != null && mirrors.stream().allMatch(mirror -> mirror.refusal() != null)) {
+        } else if (sink.refusal() != null && Arrays.stream(mirrors).allMatch(mirror -> mirror.refusal() != null)) {
             copyBecause(sink.refusal());
-        } else if (forced == Route.SENDFILE && source.blocking() && mirrors.isEmpty()) {
+        } else if (forced == Route.SENDFILE && source.blocking() && mirrors.length == 0) {
             route = Route.SENDFILE;
             reason = "sendfile(2) was asked for";
         } else if (files && forced != Route.SPLICE) {
@@ -123,7 +127,7 @@ final class Flow {
 
     /** Whether a channel takes part that only the caller's own thread may wait on. */
     boolean foreign() {
-        return source.foreign() || sink.foreign() || mirrors.stream().anyMatch(Outlet::foreign);
+        return source.foreign() || sink.foreign() || Arrays.stream(mirrors).anyMatch(Outlet::foreign);
     }
 
     /** Whether steps may block on a disk. A mirror that may is drained aside. */
@@ -167,7 +171,7 @@ final class Flow {
 
     /** Whether nobody works for the flow aside. */
     boolean quiet() {
-        return mirrors.stream().noneMatch(Outlet::busy);
+        return Arrays.stream(mirrors).noneMatch(Outlet::busy);
     }
 
     /** Whether a foreign channel was closed, which tells nobody. */
@@ -184,7 +188,8 @@ final class Flow {
                 return Outcome.WAIT;
             }
             if (stop != null || finished()) {
-                return Outcome.DONE;
+                // A mirror that was detached may still be in a write, which uses its descriptor.
+                return quiet() ? Outcome.DONE : Outcome.WAIT;
             }
             if (taken >= turn) {
                 if (pump.othersWait()) {
@@ -223,40 +228,80 @@ final class Flow {
         stop = new Stop(Reason.CLOSED, side, name, "", 0, new AsynchronousCloseException());
     }
 
-    /** Drains the outlets; true when all of them are empty, or when the pump stops and nobody works for it any more. */
+    /**
+     * Drains the outlets as far as they go; true when the sink is empty and every mirror has room for what comes next, or
+     * when the pump stops and nobody works for it any more.
+     */
     private boolean deliver() {
-        boolean empty = stop != null || deliver(sink, Side.SINK);
+        boolean sinkReady = stop != null || deliver(sink);
+        boolean ready = sinkReady;
+        // A pipeful can be teed past a mirror that has not finished the last one; a shared buffer has to wait for it.
+        boolean teeing = route == Route.SPLICE && bulk && sink.stranded() == 0 && !finished();
         for (Outlet mirror : mirrors) {
-            if (!mirror.detached()) {
-                empty &= stop != null ? !mirror.busy() : deliver(mirror, Side.MIRROR);
+            if (stop == null && !mirror.detached()) {
+                ready &= serve(mirror, teeing) || stop == null && slow(mirror, sinkReady);
             }
         }
         if (stop != null) {
             return quiet();
         }
-        if (empty && buffer != null) {
-            CopyBuffer.giveBack(buffer);
+        if (ready && buffer != null) {
+            if (quiet()) {
+                CopyBuffer.giveBack(buffer);
+            } else {
+                CopyBuffer.forget();
+            }
             buffer = null;
         }
-        return empty;
+        return ready;
     }
 
-    private boolean deliver(Outlet outlet, Side side) {
-        if (outlet.busy()) {
-            return false;
-        }
-        if (outlet.result() < 0) {
-            return failed(outlet, side);
-        }
-        if (!outlet.pending()) {
-            return true;
-        }
-        if (side == Side.MIRROR && outlet.blocking()) {
-            outlet.drainAside();
-            return false;
-        }
+    private boolean deliver(Outlet outlet) {
         int drained = outlet.drain();
-        return drained < 0 ? failed(outlet, side) : drained > 0;
+        return drained < 0 ? failed(outlet, Side.SINK) : drained > 0;
+    }
+
+    /** Drains a mirror, a file aside; true if it is ready for what comes next, or out of the way. */
+    private boolean serve(Outlet mirror, boolean teeing) {
+        if (!mirror.busy()) {
+            if (mirror.result() < 0) {
+                return failed(mirror, Side.MIRROR);
+            }
+            mirror.advance();
+            if (mirror.blocking() && mirror.pending()) {
+                mirror.drainAside();
+            } else {
+                int drained;
+                do {
+                    drained = mirror.drain();
+                } while (drained > 0 && mirror.advance());
+                if (drained < 0) {
+                    return failed(mirror, Side.MIRROR);
+                }
+            }
+        }
+        boolean ready = teeing ? mirror.hasRoom() : mirror.idle();
+        if (ready) {
+            mirror.notSlow();
+        }
+        return ready;
+    }
+
+    /** A mirror holds the stream up, if the sink does not; true once it has done so for too long and is detached. */
+    private boolean slow(Outlet mirror, boolean sinkReady) {
+        long patience = mirror.patience();
+        if (patience == 0 || !sinkReady) {
+            mirror.notSlow();
+            return false;
+        }
+        long left = mirror.slowUntil(System.nanoTime()) - System.nanoTime();
+        if (left > 0) {
+            pump.readyAfter(left);
+            return false;
+        }
+        mirror.detach(new SluiceException(
+                mirror.name() + ": detached, since it held the stream up for " + Duration.ofNanos(patience), "", 0));
+        return true;
     }
 
     /** True if the pump goes on, without the outlet. */
@@ -272,7 +317,8 @@ final class Flow {
 
     private void mirrorFailed(Outlet mirror, Reason why, Throwable cause) {
         if (mirror.detachable()) {
-            mirror.detach(why);
+            mirror.detach(new Stop(why, Side.MIRROR, mirror.name(), mirror.call(), (int) -mirror.result(), cause)
+                    .toException());
         } else if (stop == null) {
             int errno = (int) -mirror.result();
             stop = new Stop(why, Side.MIRROR, mirror.name(), mirror.call(), errno, cause);
@@ -342,13 +388,13 @@ final class Flow {
     /** The pipe of the sink and of every mirror; null if one of them could not be had. */
     private RawPipe borrowPipes() {
         RawPipe pipe = sink.pipe();
-        if (pipe == null || mirrors.isEmpty()) {
+        if (pipe == null || mirrors.length == 0) {
             return pipe;
         }
         int capacity = pipe.capacity();
         for (Outlet mirror : mirrors) {
             if (!mirror.detached()) {
-                RawPipe other = mirror.pipe();
+                RawPipe other = mirror.vacantPipe();
                 if (other == null) {
                     rest();
                     return null;
@@ -372,8 +418,8 @@ final class Flow {
         boolean complete = true;
         for (Outlet mirror : mirrors) {
             if (!mirror.detached()) {
-                long teed = Pipes.tee(pipe.readEnd(), mirror.pipe().writeEnd(), count);
-                mirror.filled(Math.max(teed, 0));
+                long teed = Pipes.tee(pipe.readEnd(), mirror.vacantPipe().writeEnd(), count);
+                mirror.teed(Math.max(teed, 0));
                 complete &= teed == count;
             }
         }
@@ -563,7 +609,7 @@ final class Flow {
     }
 
     private List<MirrorResult> mirrorResults() {
-        List<MirrorResult> results = new ArrayList<>(mirrors.size());
+        List<MirrorResult> results = new ArrayList<>(mirrors.length);
         for (Outlet mirror : mirrors) {
             String why =
                     mirror.refusal() != null ? mirror.refusal() : route == Route.COPY ? reason : "tee(2) and splice(2)";

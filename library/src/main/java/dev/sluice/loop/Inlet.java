@@ -43,7 +43,7 @@ public final class Inlet implements Waiter {
         if (!descriptor.acquire()) {
             throw new ClosedChannelException();
         }
-        boolean terminal = descriptor.kind() == Descriptor.Kind.DEVICE && Files.isTerminal(descriptor.fd());
+        boolean terminal = descriptor.kind() == Descriptor.Kind.TERMINAL;
         Inlet inlet = new Inlet(descriptor, null, terminal ? "the source is a terminal" : null);
         try {
             descriptor.claimReading(inlet);

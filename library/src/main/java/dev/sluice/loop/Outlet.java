@@ -10,12 +10,9 @@ import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Pipes;
 import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Route;
-import dev.sluice.io.Side;
 import dev.sluice.io.SluiceException;
-import dev.sluice.io.TransferException.Reason;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.WritableByteChannel;
 
@@ -23,7 +20,8 @@ import java.nio.channels.WritableByteChannel;
  * The sink of a pump, or a mirror: a descriptor of ours or somebody's channel, and the bytes on their way to it.
  *
  * <p>These wait in up to three places, and leave in this order: what was read out of the pipe because the sink refuses
- * splice; what is in the pipe; and the buffer that all outlets of the pump share while copying.
+ * splice; what is in the pipe; and the buffer that all outlets of the pump share while copying. A mirror has a second
+ * pipe, which takes the next pipeful while the first is being drained.
  */
 @SuppressWarnings("exports") // Reaches other modules by qualified export only.
 public final class Outlet implements Runnable, Waiter {
@@ -31,13 +29,24 @@ public final class Outlet implements Runnable, Waiter {
     private final WritableByteChannel channel;
     private final boolean detachable;
 
+    /** For how many nanoseconds a mirror may hold the stream up before it is detached; 0 for ever. */
+    private final long patience;
+
+    private long slowUntil;
+
     /** Why the sink can't be spliced into, or null as long as it can. */
     private String refusal;
 
     private RawPipe pipe;
     private int inPipe;
 
-    /** Of a mirror: how much of the last pipeful its pipe was filled with. Of the sink: bytes to leave by read(2). */
+    /** Of a mirror: what was teed while the pipe was not empty yet. Only ever touched by the pump. */
+    private RawPipe nextPipe;
+
+    private int inNext;
+    private boolean teeIntoNext;
+
+    /** Of a mirror: how much of the last pipeful it was given. Of the sink: bytes in its pipe to leave by read(2). */
     private int teed;
 
     private int stranded;
@@ -63,9 +72,11 @@ public final class Outlet implements Runnable, Waiter {
     private long result;
     private String call = "";
     private IOException failure;
-    private SluiceException detachment;
+    private volatile SluiceException detachment;
 
-    private Outlet(Descriptor descriptor, WritableByteChannel channel, String refusal, boolean detachable) {
+    private Outlet(
+            Descriptor descriptor, WritableByteChannel channel, String refusal, boolean detachable, long patience) {
+        this.patience = patience;
         this.descriptor = descriptor;
         this.channel = channel;
         this.refusal = refusal;
@@ -76,19 +87,20 @@ public final class Outlet implements Runnable, Waiter {
      * Becomes the only writer of the descriptor.
      *
      * @param detachable whether the transfer goes on without this outlet once it has failed
+     * @param patience for how many nanoseconds this outlet may hold the others up before it is detached; 0 for ever
      * @throws ClosedChannelException if it is closed
      */
-    public static Outlet of(Descriptor descriptor, boolean detachable) throws ClosedChannelException {
+    public static Outlet of(Descriptor descriptor, boolean detachable, long patience) throws ClosedChannelException {
         if (!descriptor.acquire()) {
             throw new ClosedChannelException();
         }
         String refusal = null;
-        if (descriptor.kind() == Descriptor.Kind.DEVICE && Files.isTerminal(descriptor.fd())) {
+        if (descriptor.kind() == Descriptor.Kind.TERMINAL) {
             refusal = "the sink is a terminal";
         } else if (descriptor.kind() == Descriptor.Kind.FILE && appending(descriptor)) {
             refusal = "the sink is open for appending (O_APPEND), which splice(2) refuses";
         }
-        Outlet outlet = new Outlet(descriptor, null, refusal, detachable);
+        Outlet outlet = new Outlet(descriptor, null, refusal, detachable, patience);
         try {
             descriptor.claimWriting(outlet);
         } catch (IllegalStateException e) {
@@ -108,8 +120,8 @@ public final class Outlet implements Runnable, Waiter {
     }
 
     /** Somebody's channel, which can only be written to. */
-    public static Outlet of(WritableByteChannel channel, String refusal, boolean detachable) {
-        return new Outlet(null, channel, refusal, detachable);
+    public static Outlet of(WritableByteChannel channel, String refusal, boolean detachable, long patience) {
+        return new Outlet(null, channel, refusal, detachable, patience);
     }
 
     private static boolean appending(Descriptor descriptor) {
@@ -143,6 +155,22 @@ public final class Outlet implements Runnable, Waiter {
 
     boolean detachable() {
         return detachable;
+    }
+
+    long patience() {
+        return patience;
+    }
+
+    void notSlow() {
+        slowUntil = 0;
+    }
+
+    /** When the patience with this outlet ends, which is slow from now on if it was not before. */
+    long slowUntil(long now) {
+        if (slowUntil == 0) {
+            slowUntil = now + patience;
+        }
+        return slowUntil;
     }
 
     boolean isOpen() {
@@ -222,7 +250,51 @@ public final class Outlet implements Runnable, Waiter {
     /** {@code count} more bytes are in the pipe. */
     void filled(long count) {
         inPipe += (int) count;
+    }
+
+    /** Of a mirror: nothing is on its way any more. */
+    boolean idle() {
+        return !busy && !pending() && inNext == 0;
+    }
+
+    /** Of a mirror: whether one of its pipes is empty, which {@link #vacantPipe} then gives. */
+    boolean hasRoom() {
+        teeIntoNext = busy || pending();
+        return !teeIntoNext || inNext == 0;
+    }
+
+    /** After {@link #hasRoom}: the empty pipe, borrowed if need be; null when there is none to be had. */
+    RawPipe vacantPipe() {
+        if (!teeIntoNext) {
+            return pipe();
+        }
+        if (nextPipe == null) {
+            nextPipe = PipePool.shared().borrow();
+        }
+        return nextPipe;
+    }
+
+    /** {@code count} bytes were teed into the vacant pipe. */
+    void teed(long count) {
         teed = (int) count;
+        if (teeIntoNext) {
+            inNext = teed;
+        } else {
+            inPipe = teed;
+        }
+    }
+
+    /** Makes the second pipe the first, once that is empty; true if there is something in it. */
+    boolean advance() {
+        if (busy || pending() || inNext == 0) {
+            return false;
+        }
+        RawPipe empty = pipe;
+        pipe = nextPipe;
+        inPipe = inNext;
+        nextPipe = empty;
+        inNext = 0;
+        return true;
     }
 
     int teed() {
@@ -261,11 +333,18 @@ public final class Outlet implements Runnable, Waiter {
         return watch != null && watch.arm(Watch.WRITE, pump);
     }
 
-    /** Gives back what is only needed while bytes are in flight; called when nothing is pending. */
+    /** Gives back what is only needed while bytes are in flight, if none are. */
     void rest() {
+        if (!idle()) {
+            return;
+        }
         if (pipe != null) {
             PipePool.shared().giveBack(pipe);
             pipe = null;
+        }
+        if (nextPipe != null) {
+            PipePool.shared().giveBack(nextPipe);
+            nextPipe = null;
         }
         shared = null;
     }
@@ -401,16 +480,27 @@ public final class Outlet implements Runnable, Waiter {
 
     @Override
     public void run() {
-        drain();
-        busy = false;
+        try {
+            drain();
+        } catch (RuntimeException e) {
+            failure = new IOException(e);
+            result = -Errno.EIO;
+        }
+        synchronized (this) {
+            busy = false;
+            if (detached()) {
+                drop();
+            }
+        }
         pump.ready();
     }
 
     /** Goes on without this outlet. What was on its way to it is dropped. */
-    void detach(Reason why) {
-        Throwable cause = why == Reason.CLOSED ? new AsynchronousCloseException() : failure;
-        detachment = new Stop(why, Side.MIRROR, name(), call, (int) -result, cause).toException();
-        drop();
+    synchronized void detach(SluiceException why) {
+        detachment = why;
+        if (!busy) {
+            drop();
+        }
     }
 
     /** Everything that is pending, in order, and what was to follow; nothing is pending afterwards, and the pipe is gone. */
@@ -449,11 +539,16 @@ public final class Outlet implements Runnable, Waiter {
             PipePool.shared().discard(pipe);
             pipe = null;
         }
+        if (nextPipe != null) {
+            PipePool.shared().discard(nextPipe);
+            nextPipe = null;
+        }
         if (own != null) {
             CopyBuffer.giveBack(own);
             own = null;
         }
         inPipe = 0;
+        inNext = 0;
         stranded = 0;
         shared = null;
         sharedPosition = 0;

@@ -1,5 +1,6 @@
 package dev.sluice.loop;
 
+import dev.sluice.internal.fd.CopyBuffer;
 import dev.sluice.internal.fd.Waiter;
 import dev.sluice.io.Route;
 import dev.sluice.io.TransferException;
@@ -35,7 +36,9 @@ public final class Pump implements Runnable, Waiter {
 
     private final Flow flow;
     private final Runnable onEnd;
-    private final AtomicInteger state = new AtomicInteger(IDLE);
+    /** Running until it is started: who cancels it or closes a side before that is heard at the first step. */
+    private final AtomicInteger state = new AtomicInteger(RUNNING);
+
     private EventLoop loop;
     private Thread caller;
 
@@ -65,7 +68,7 @@ public final class Pump implements Runnable, Waiter {
     /** Takes the first step, and all others without the caller, who is told of the end by {@code onEnd}. */
     public void start() {
         if (attach()) {
-            ready();
+            dispatch();
         }
     }
 
@@ -87,9 +90,7 @@ public final class Pump implements Runnable, Waiter {
      */
     public void pumpHere(long deadline) {
         caller = Thread.currentThread();
-        if (attach()) {
-            ready();
-        }
+        attach();
         while (!ended()) {
             if (state.get() == IDLE) {
                 awaitTurn(deadline);
@@ -127,7 +128,6 @@ public final class Pump implements Runnable, Waiter {
             loop = flow.attach();
             return true;
         } catch (IOException e) {
-            state.set(RUNNING);
             flow.abort("epoll", e);
             end();
             return false;
@@ -217,6 +217,7 @@ public final class Pump implements Runnable, Waiter {
     private void end() {
         result = flow.result();
         failure = flow.settle(result);
+        CopyBuffer.forget(this);
         flow.leave();
         state.set(ENDED);
         onEnd.run();

@@ -9,6 +9,7 @@ import dev.sluice.io.Endpoint;
 import dev.sluice.io.SluiceException;
 import dev.sluice.loop.DescriptorStream;
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.channels.Channel;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -113,8 +114,13 @@ public final class StreamListener implements Channel {
     }
 
     private StreamSocket accepted(long deadline) throws IOException {
-        int fd = stream.accept(deadline);
-        return StreamSocket.of(fd, Sockets.remoteAddress(fd));
+        try {
+            int fd = stream.accept(deadline);
+            return StreamSocket.of(fd, Sockets.remoteAddress(fd));
+        } finally {
+            // Parked is not forgotten: the cleaner must not close the channel meanwhile.
+            Reference.reachabilityFence(this);
+        }
     }
 
     /** The address that connections are accepted on, with the port that the kernel chose. */

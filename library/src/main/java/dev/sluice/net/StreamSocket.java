@@ -9,6 +9,7 @@ import dev.sluice.io.Endpoint;
 import dev.sluice.io.SluiceException;
 import dev.sluice.loop.DescriptorStream;
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
@@ -145,7 +146,12 @@ public final class StreamSocket implements ByteChannel {
      */
     @Override
     public int read(ByteBuffer buffer) throws IOException {
-        return stream.read(buffer, deadline(readTimeout));
+        try {
+            return stream.read(buffer, deadline(readTimeout));
+        } finally {
+            // Parked is not forgotten: the cleaner must not close the channel meanwhile.
+            Reference.reachabilityFence(this);
+        }
     }
 
     /**
@@ -158,7 +164,12 @@ public final class StreamSocket implements ByteChannel {
      */
     @Override
     public int write(ByteBuffer buffer) throws IOException {
-        return stream.write(buffer, deadline(writeTimeout));
+        try {
+            return stream.write(buffer, deadline(writeTimeout));
+        } finally {
+            // Parked is not forgotten: the cleaner must not close the channel meanwhile.
+            Reference.reachabilityFence(this);
+        }
     }
 
     private static long deadline(long timeout) {

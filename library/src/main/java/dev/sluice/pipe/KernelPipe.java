@@ -8,6 +8,7 @@ import dev.sluice.internal.linux.Pipes;
 import dev.sluice.io.SluiceException;
 import dev.sluice.loop.DescriptorStream;
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
 import java.nio.channels.Channel;
@@ -183,7 +184,12 @@ public final class KernelPipe implements ByteChannel {
 
         @Override
         public int read(ByteBuffer buffer) throws IOException {
-            return stream.read(buffer, Long.MAX_VALUE);
+            try {
+                return stream.read(buffer, Long.MAX_VALUE);
+            } finally {
+                // Parked is not forgotten: the cleaner must not close the channel meanwhile.
+                Reference.reachabilityFence(this);
+            }
         }
     }
 
@@ -194,7 +200,12 @@ public final class KernelPipe implements ByteChannel {
 
         @Override
         public int write(ByteBuffer buffer) throws IOException {
-            return stream.write(buffer, Long.MAX_VALUE);
+            try {
+                return stream.write(buffer, Long.MAX_VALUE);
+            } finally {
+                // Parked is not forgotten: the cleaner must not close the channel meanwhile.
+                Reference.reachabilityFence(this);
+            }
         }
     }
 }

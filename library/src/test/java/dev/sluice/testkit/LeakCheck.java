@@ -1,5 +1,6 @@
 package dev.sluice.testkit;
 
+import dev.sluice.internal.fd.Adoption;
 import dev.sluice.internal.fd.PipePool;
 import dev.sluice.loop.EventLoop;
 import java.io.IOException;
@@ -30,7 +31,7 @@ public final class LeakCheck implements BeforeAllCallback, AfterAllCallback {
     @Override
     public void beforeAll(ExtensionContext context) throws Exception {
         startSharedLoops();
-        startPollersOfTheJdk();
+        startPollers();
         PipePool.shared().trim();
         before = descriptors();
     }
@@ -48,7 +49,8 @@ public final class LeakCheck implements BeforeAllCallback, AfterAllCallback {
             }
             Thread.sleep(20);
         } while (System.nanoTime() - deadline < 0);
-        throw new AssertionError("leaked descriptors " + leaked + ", pipes lent " + PipePool.shared().lent());
+        throw new AssertionError("leaked descriptors " + leaked + ", pipes lent "
+                + PipePool.shared().lent());
     }
 
     /** Loops are made once per process and stay: they are no leak, wherever they come first. */
@@ -58,8 +60,8 @@ public final class LeakCheck implements BeforeAllCallback, AfterAllCallback {
         }
     }
 
-    /** What the JDK keeps once a virtual thread has waited for one of its channels. */
-    private static void startPollersOfTheJdk() throws Exception {
+    /** What the JDK keeps once a virtual thread has waited for one of its channels, and we once we have adopted one. */
+    private static void startPollers() throws Exception {
         Pipe pipe = Pipe.open();
         try (Pipe.SourceChannel source = pipe.source();
                 Pipe.SinkChannel sink = pipe.sink();
@@ -69,6 +71,7 @@ public final class LeakCheck implements BeforeAllCallback, AfterAllCallback {
             Thread.sleep(10);
             sink.write(ByteBuffer.allocate(1));
             reading.get();
+            Adoption.of(source).leave();
         }
     }
 

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
+import java.util.LinkedHashSet;
 
 /**
  * A buffer of native memory for the copying route, lent like a pipe: only while bytes are in flight.
@@ -19,7 +20,10 @@ public final class CopyBuffer {
     static final int MAX = 1024;
 
     private static final ArrayDeque<CopyBuffer> IDLE = new ArrayDeque<>();
-    private static final ArrayDeque<Waiter> WAITING = new ArrayDeque<>();
+
+    /** In the order in which they asked; nobody twice, or a turn would be spent on one who has had his. */
+    private static final LinkedHashSet<Waiter> WAITING = new LinkedHashSet<>();
+
     private static int made;
 
     private final MemorySegment segment = Arena.ofAuto().allocate(SIZE, 4096);
@@ -33,10 +37,11 @@ public final class CopyBuffer {
         synchronized (IDLE) {
             CopyBuffer buffer = IDLE.pollLast();
             if (buffer != null) {
+                WAITING.remove(waiter);
                 return buffer;
             }
-            if (made == MAX) {
-                WAITING.addLast(waiter);
+            if (made >= MAX) {
+                WAITING.add(waiter);
                 return null;
             }
             made++;
@@ -65,10 +70,31 @@ public final class CopyBuffer {
             } else {
                 IDLE.addLast(buffer);
             }
-            next = WAITING.pollFirst();
+            next = WAITING.isEmpty() ? null : WAITING.removeFirst();
         }
         if (next != null) {
             next.ready();
+        }
+    }
+
+    /** The waiter will not ask again. If its turn had come already, the turn is the next one's. */
+    public static void forget(Waiter waiter) {
+        Waiter next = null;
+        synchronized (IDLE) {
+            WAITING.remove(waiter);
+            if (!IDLE.isEmpty() && !WAITING.isEmpty()) {
+                next = WAITING.removeFirst();
+            }
+        }
+        if (next != null) {
+            next.ready();
+        }
+    }
+
+    /** Instead of giving a buffer back that somebody who was left behind still writes from. */
+    public static void forget() {
+        synchronized (IDLE) {
+            made--;
         }
     }
 

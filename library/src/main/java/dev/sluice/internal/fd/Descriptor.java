@@ -24,11 +24,13 @@ public final class Descriptor {
         PIPE,
         /** A regular file or block device: always ready, and may block on a disk. */
         FILE,
-        /** A terminal, /dev/null and the like: treated as a file, since not all of them can be polled. */
+        /** A terminal: pollable, and nobody knows when somebody types. */
+        TERMINAL,
+        /** /dev/null and the like: treated as a file, since not all of them can be polled. */
         DEVICE;
 
         public boolean pollable() {
-            return this == SOCKET || this == PIPE;
+            return this == SOCKET || this == PIPE || this == TERMINAL;
         }
     }
 
@@ -87,7 +89,7 @@ public final class Descriptor {
         Kind kind = switch (status.mode() & Files.S_IFMT) {
             case Files.S_IFSOCK -> Kind.SOCKET;
             case Files.S_IFIFO -> Kind.PIPE;
-            case Files.S_IFCHR -> Kind.DEVICE;
+            case Files.S_IFCHR -> Files.isTerminal(fd) ? Kind.TERMINAL : Kind.DEVICE;
             default -> Kind.FILE;
         };
         return new Descriptor(fd, kind, name);

@@ -1,0 +1,156 @@
+package dev.sluice.internal.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.testkit.Child;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Every number that was copied from a header is compared with the header, by the C compiler of each target. */
+@Timeout(60)
+class LayoutTest {
+    private static final List<Class<?>> ROOMS =
+            List.of(Errno.class, Files.class, Pipes.class, Polling.class, Sockets.class);
+
+    /** Constants whose names are not those of the headers, and what they are there. */
+    private static final Map<String, String> IN_C = Map.ofEntries(
+            Map.entry("ADD", "EPOLL_CTL_ADD"),
+            Map.entry("DELETE", "EPOLL_CTL_DEL"),
+            Map.entry("STATX_SIZE_OF", "sizeof(struct statx)"),
+            Map.entry("STX_MODE", "offsetof(struct statx, stx_mode)"),
+            Map.entry("STX_INO", "offsetof(struct statx, stx_ino)"),
+            Map.entry("STX_SIZE", "offsetof(struct statx, stx_size)"),
+            Map.entry("SOCKADDR_STORAGE", "sizeof(struct sockaddr_storage)"),
+            Map.entry("SOCKADDR_IN", "sizeof(struct sockaddr_in)"),
+            Map.entry("SOCKADDR_IN6", "sizeof(struct sockaddr_in6)"),
+            Map.entry("SUN_PATH", "offsetof(struct sockaddr_un, sun_path)"),
+            Map.entry("SUN_PATH_MAX", "sizeof(((struct sockaddr_un *) 0)->sun_path)"));
+
+    /** Different on the two targets, and therefore checked by themselves. */
+    private static final Set<String> PER_TARGET = Set.of("DATA", "EVENT_SIZE");
+
+    private static final String HEADERS = """
+            #define _GNU_SOURCE
+            #include <errno.h>
+            #include <fcntl.h>
+            #include <stddef.h>
+            #include <unistd.h>
+            #include <netinet/in.h>
+            #include <netinet/tcp.h>
+            #include <sys/epoll.h>
+            #include <sys/eventfd.h>
+            #include <sys/ioctl.h>
+            #include <sys/socket.h>
+            #include <sys/stat.h>
+            #include <sys/un.h>
+            #include <linux/sockios.h>
+            """;
+
+    /** What the calls of six longs, and the offsets written as numbers in the code, take for granted. */
+    private static final List<String> ASSUMED = List.of(
+            "sizeof(long) == 8",
+            "sizeof(size_t) == 8",
+            "sizeof(ssize_t) == 8",
+            "sizeof(off_t) == 8",
+            "sizeof(int) == 4",
+            "sizeof(socklen_t) == 4",
+            "sizeof(sa_family_t) == 2",
+            "offsetof(struct sockaddr_in, sin_port) == 2",
+            "offsetof(struct sockaddr_in, sin_addr) == 4",
+            "offsetof(struct sockaddr_in6, sin6_port) == 2",
+            "offsetof(struct sockaddr_in6, sin6_addr) == 8",
+            "offsetof(struct sockaddr_in6, sin6_scope_id) == 24",
+            "sizeof(struct linger) == 8",
+            "offsetof(struct linger, l_onoff) == 0",
+            "sizeof(((struct statx *) 0)->stx_mode) == 2",
+            "sizeof(((struct statx *) 0)->stx_size) == 8",
+            "sizeof(((struct statx *) 0)->stx_ino) == 8",
+            "offsetof(struct epoll_event, events) == 0",
+            "sizeof(struct epoll_event) == EVENT_SIZE",
+            "offsetof(struct epoll_event, data) == DATA");
+
+    private static List<String> constants() throws IllegalAccessException {
+        List<String> equations = new ArrayList<>();
+        for (Class<?> room : ROOMS) {
+            for (Field field : room.getDeclaredFields()) {
+                boolean number = field.getType() == int.class || field.getType() == long.class;
+                if (Modifier.isStatic(field.getModifiers())
+                        && Modifier.isFinal(field.getModifiers())
+                        && number
+                        && !PER_TARGET.contains(field.getName())) {
+                    field.setAccessible(true);
+                    String c = IN_C.getOrDefault(field.getName(), field.getName());
+                    String cast = field.getType() == int.class ? "(int) (" : "(long) (";
+                    equations.add(cast + c + ") == " + cast + field.getLong(null) + "L)");
+                }
+            }
+        }
+        return equations;
+    }
+
+    private static List<String> errorNames() {
+        List<String> equations = new ArrayList<>();
+        for (int errno = 1; errno < 200; errno++) {
+            String name = Errno.name(errno);
+            if (!name.startsWith("errno ")) {
+                equations.add(name + " == " + errno);
+            }
+        }
+        return equations;
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource({"gcc, x86_64, 12, 4", "aarch64-linux-gnu-gcc, aarch64, 16, 8"})
+    @DisplayName("J1: sizes, offsets, flags, requests and errno values are those of the headers, by the compiler")
+    void agreesWithTheHeaders(String compiler, String target, int eventSize, int data, @TempDir Path directory)
+            throws Exception {
+        Assumptions.assumeTrue(Child.has(compiler, "--version"), compiler + " is not installed");
+        List<String> equations = new ArrayList<>(constants());
+        assertThat(equations).hasSizeGreaterThan(80);
+        equations.addAll(errorNames());
+        equations.addAll(ASSUMED);
+        StringBuilder source = new StringBuilder(HEADERS);
+        source.append("#ifndef __" + target + "__\n#error this is not the compiler for " + target + "\n#endif\n");
+        source.append("#define EVENT_SIZE " + eventSize + "\n#define DATA " + data + "\n");
+        for (String equation : equations) {
+            source.append("_Static_assert(")
+                    .append(equation)
+                    .append(", \"")
+                    .append(equation)
+                    .append("\");\n");
+        }
+        Path file = java.nio.file.Files.writeString(directory.resolve("layout.c"), source);
+        Child child = Child.run(List.of(compiler, "-std=gnu11", "-Wall", "-fsyntax-only", file.toString()));
+        assertThat(child.exit()).as(child.err()).isZero();
+    }
+
+    @Test
+    @DisplayName("J1: the running machine takes the layout of its own kind")
+    void layoutOfThisMachine() {
+        boolean arm = System.getProperty("os.arch").equals("aarch64");
+        assertThat(Polling.EVENT_SIZE).isEqualTo(arm ? 16 : 12);
+        assertThat(Polling.DATA).isEqualTo(arm ? 8 : 4);
+    }
+
+    @Test
+    @DisplayName("J4: every errno up to the last one of the kernel's list has its name, others their number")
+    void namesOfErrno() {
+        assertThat(errorNames()).hasSizeGreaterThanOrEqualTo(131);
+        assertThat(Errno.name(Errno.EPIPE)).isEqualTo("EPIPE");
+        assertThat(Errno.name(0)).isEqualTo("errno 0");
+        assertThat(Errno.name(-5)).isEqualTo("errno -5");
+        assertThat(Errno.name(4711)).isEqualTo("errno 4711");
+    }
+}
