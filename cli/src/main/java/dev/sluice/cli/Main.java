@@ -1,0 +1,95 @@
+package dev.sluice.cli;
+
+import dev.sluice.io.Endpoint;
+import java.time.Duration;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The {@code sluice} command: parses, runs one of the commands, and turns every failure into one line and a code. */
+@Command(
+        name = "sluice",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        scope = ScopeType.INHERIT,
+        description = "Moves bytes between sockets and files inside the kernel.",
+        synopsisSubcommandLabel = "COMMAND",
+        footer = {
+            "",
+            "Addresses: host:port, :port, [v6]:port, tcp:host:port, unix:/path, unix:@name, fd:N. Port 0 takes a free port.",
+            "Exit codes: 0 done or drained, 1 failed at run time, 2 usage, 69 cannot bind or reach the target,"
+                    + " 78 bad configuration, 128+n stopped at once by a second signal n."
+        },
+        subcommands = {
+            RelayCommand.class,
+            RecordCommand.class,
+            SendCommand.class,
+            ReceiveCommand.class,
+            BenchCommand.class,
+            DoctorCommand.class,
+            DemoCommand.class,
+            DemoPeersCommand.class
+        })
+public final class Main implements Runnable {
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = "--verbose",
+            scope = ScopeType.INHERIT,
+            description = "Say more, and show the stack trace of an error.")
+    private boolean verbose;
+
+    private Main() {}
+
+    boolean verbose() {
+        return verbose;
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(
+                spec.commandLine(), "which command? relay, record, send, receive, bench, doctor or demo");
+    }
+
+    /** Runs the command and exits the JVM with its code. */
+    public static void main(String[] arguments) {
+        Console.logInOneLine();
+        System.exit(commandLine().execute(arguments));
+    }
+
+    private static CommandLine commandLine() {
+        Main main = new Main();
+        return new CommandLine(main)
+                .registerConverter(Endpoint.class, Units::endpoint)
+                .registerConverter(Duration.class, Units::duration)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler(usage())
+                .setExecutionExceptionHandler(failure(main));
+    }
+
+    private static IParameterExceptionHandler usage() {
+        return (e, _) -> {
+            CommandLine command = e.getCommandLine();
+            String name = command.getCommandSpec().qualifiedName();
+            Console.say(Trouble.oneLine(e.getMessage()) + "; see '" + name + " --help'");
+            return Failure.USAGE;
+        };
+    }
+
+    private static IExecutionExceptionHandler failure(Main main) {
+        return (e, _, _) -> {
+            Console.say(Trouble.describe(e));
+            if (main.verbose) {
+                e.printStackTrace();
+            }
+            return Trouble.exitCode(e);
+        };
+    }
+}

@@ -1,0 +1,171 @@
+package dev.sluice.cli;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import dev.sluice.relay.SessionRecord;
+import dev.sluice.relay.SessionRecord.Direction;
+import dev.sluice.relay.SessionRecord.End;
+import java.io.BufferedWriter;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStreamWriter;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+
+/**
+ * Writes the relay's session records: as JSON Lines to stdout, or in words to stderr.
+ *
+ * <p>A thread of its own does it, since a write to a pipe that nobody reads blocks. Who adds a record to a full queue
+ * parks: no record is dropped, and memory is bounded.
+ */
+final class RecordLog implements AutoCloseable {
+    private static final int CAPACITY = 1024;
+
+    /** An empty one ends the log. */
+    private final BlockingQueue<Optional<String>> lines = new ArrayBlockingQueue<>(CAPACITY);
+
+    private final boolean json;
+    private final boolean all;
+    private final Thread thread =
+            Thread.ofPlatform().daemon().name("sluice-records").unstarted(this::run);
+
+    private RecordLog(boolean json, boolean all) {
+        this.json = json;
+        this.all = all;
+    }
+
+    /** @param all whether words are said about every connection, not only about those that failed */
+    static RecordLog start(boolean json, boolean all) {
+        RecordLog log = new RecordLog(json, all);
+        log.thread.start();
+        return log;
+    }
+
+    void add(SessionRecord record) {
+        if (json) {
+            put(Optional.of(toJson(record)));
+        } else if (all
+                || failed(record.toTarget().end())
+                || failed(record.toClient().end())) {
+            put(Optional.of(toText(record)));
+        }
+    }
+
+    /** Ends of streams and resets by peers are everyday life. */
+    private static boolean failed(End end) {
+        return end == End.ERROR || end == End.TIMEOUT;
+    }
+
+    private void put(Optional<String> line) {
+        boolean interrupted = false;
+        while (true) {
+            try {
+                lines.put(line);
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void run() {
+        FileDescriptor to = json ? FileDescriptor.out : FileDescriptor.err;
+        Writer writer = new BufferedWriter(new OutputStreamWriter(new FileOutputStream(to), StandardCharsets.UTF_8));
+        try {
+            write(writer);
+        } catch (IOException e) {
+            Console.say("no more records: they can't be written: " + e.getMessage());
+            discard();
+        } catch (InterruptedException e) {
+            // Nobody interrupts this thread.
+        }
+    }
+
+    private void write(Writer writer) throws IOException, InterruptedException {
+        Optional<String> line = lines.take();
+        while (line.isPresent()) {
+            writer.append(line.get()).append('\n');
+            if (lines.isEmpty()) {
+                writer.flush();
+            }
+            line = lines.take();
+        }
+        writer.flush();
+    }
+
+    private void discard() {
+        try {
+            while (lines.take().isPresent()) {
+                // The relay goes on without its log.
+            }
+        } catch (InterruptedException e) {
+            // Nobody interrupts this thread.
+        }
+    }
+
+    /** Returns when everything added so far is written. */
+    @Override
+    public void close() {
+        put(Optional.empty());
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    static String toJson(SessionRecord record) {
+        return Json.object(json -> {
+            json.writeStringField("start", record.start().toString());
+            Json.seconds(json, "seconds", Cpu.seconds(record.duration()));
+            json.writeStringField("client", record.client().toString());
+            json.writeStringField("listener", record.listener().toString());
+            json.writeStringField("target", record.target().toString());
+            json.writeArrayFieldStart("directions");
+            write(json, "client", "target", record.toTarget());
+            write(json, "target", "client", record.toClient());
+            json.writeEndArray();
+            if (!record.error().isEmpty()) {
+                json.writeStringField("error", record.error());
+            }
+        });
+    }
+
+    private static void write(JsonGenerator json, String from, String to, Direction direction) throws IOException {
+        json.writeStartObject();
+        json.writeStringField("from", from);
+        json.writeStringField("to", to);
+        json.writeNumberField("bytes", direction.bytes());
+        json.writeStringField("route", direction.route().name());
+        json.writeStringField("reason", direction.reason());
+        json.writeStringField("end", name(direction.end()));
+        json.writeEndObject();
+    }
+
+    private static String name(End end) {
+        return end.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static String toText(SessionRecord record) {
+        return String.format(
+                Locale.ROOT,
+                "sluice: %s to %s: %s there (%s, %s), %s back (%s, %s), %.3f s%s",
+                record.client(),
+                record.target(),
+                Units.bytes(record.toTarget().bytes()),
+                record.toTarget().route(),
+                name(record.toTarget().end()),
+                Units.bytes(record.toClient().bytes()),
+                record.toClient().route(),
+                name(record.toClient().end()),
+                Cpu.seconds(record.duration()),
+                record.error().isEmpty() ? "" : ": " + record.error());
+    }
+}

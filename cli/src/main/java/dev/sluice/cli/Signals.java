@@ -1,0 +1,55 @@
+package dev.sluice.cli;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import sun.misc.Signal;
+
+/**
+ * SIGTERM and SIGINT: the first asks for a drain, the second one n stops at once with exit code 128+n. SIGQUIT stays the
+ * JVM's thread dump.
+ */
+final class Signals {
+    private final AtomicBoolean first = new AtomicBoolean();
+    private final CountDownLatch drain = new CountDownLatch(1);
+    private final Duration timeout;
+    private final Runnable onDrain;
+
+    private Signals(Duration timeout, Runnable onDrain) {
+        this.timeout = timeout;
+        this.onDrain = onDrain;
+    }
+
+    /**
+     * Takes over the signals; to be called before readiness is announced.
+     *
+     * @param timeout how long a drain may take, for the message
+     * @param onDrain called at the first signal, on a thread of its own
+     */
+    static Signals handle(Duration timeout, Runnable onDrain) {
+        Signals signals = new Signals(timeout, onDrain);
+        for (String name : new String[] {"TERM", "INT"}) {
+            Signal.handle(new Signal(name), signals::received);
+        }
+        return signals;
+    }
+
+    private void received(Signal signal) {
+        if (!first.compareAndSet(false, true)) {
+            Runtime.getRuntime().halt(Failure.SIGNALLED + signal.getNumber());
+        }
+        Console.say("SIG" + signal.getName() + ": draining for at most " + timeout.toMillis() / 1000.0
+                + " s; another signal stops at once");
+        onDrain.run();
+        drain.countDown();
+    }
+
+    /** Whether the first signal has come. */
+    boolean draining() {
+        return first.get();
+    }
+
+    void awaitDrain() throws InterruptedException {
+        drain.await();
+    }
+}

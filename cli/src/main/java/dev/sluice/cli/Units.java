@@ -1,0 +1,70 @@
+package dev.sluice.cli;
+
+import dev.sluice.io.Endpoint;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/** Reads addresses, durations such as {@code 30s} and sizes such as {@code 64KiB}; each error is one line. */
+final class Units {
+    private static final Pattern NUMBER = Pattern.compile("(\\d{1,12})([a-z]*)");
+
+    private Units() {}
+
+    static Endpoint endpoint(String text) {
+        try {
+            return Endpoint.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new TypeConversionException(e.getMessage());
+        }
+    }
+
+    static Duration duration(String text) {
+        Matcher matcher = matcher(text, text.strip());
+        long number = Long.parseLong(matcher.group(1));
+        return switch (matcher.group(2)) {
+            case "ms" -> Duration.ofMillis(number);
+            case "s" -> Duration.ofSeconds(number);
+            case "m" -> Duration.ofMinutes(number);
+            case "h" -> Duration.ofHours(number);
+            default -> throw new TypeConversionException("bad duration '" + text + "': write 500ms, 30s, 2m or 1h");
+        };
+    }
+
+    /** Powers of 1024, whichever way they are written: 64k, 64KiB and 64KB are the same. */
+    static final class Size implements ITypeConverter<Long> {
+        @Override
+        public Long convert(String text) {
+            Matcher matcher = matcher(text, text.strip().toLowerCase(Locale.ROOT));
+            int shift = switch (matcher.group(2)) {
+                case "", "b" -> 0;
+                case "k", "kb", "kib" -> 10;
+                case "m", "mb", "mib" -> 20;
+                case "g", "gb", "gib" -> 30;
+                default -> throw new TypeConversionException("bad size '" + text + "': write 4096, 64k, 16m or 1g");
+            };
+            return Math.multiplyExact(Long.parseLong(matcher.group(1)), 1L << shift);
+        }
+    }
+
+    private static Matcher matcher(String text, String stripped) {
+        Matcher matcher = NUMBER.matcher(stripped);
+        if (!matcher.matches()) {
+            throw new TypeConversionException("'" + text + "' is not a number with a unit");
+        }
+        return matcher;
+    }
+
+    /** A number of bytes for people. */
+    static String bytes(long bytes) {
+        if (bytes < 10_000) {
+            return bytes + " bytes";
+        }
+        int shift = bytes < 1L << 20 ? 10 : bytes < 1L << 30 ? 20 : 30;
+        String unit = shift == 10 ? "KiB" : shift == 20 ? "MiB" : "GiB";
+        return String.format(Locale.ROOT, "%.1f %s", bytes / (double) (1L << shift), unit);
+    }
+}

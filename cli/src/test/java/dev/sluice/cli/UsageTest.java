@@ -1,0 +1,56 @@
+package dev.sluice.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Wrong command lines cost one line and exit code 2; questions are answered on stdout. */
+@Timeout(120)
+class UsageTest {
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            relay nonsense :0                       | bad address 'nonsense'
+            relay :0 host:99999                     | 99999
+            relay :0                                | TARGET
+            relay :0 :1 --drain-timeout 30          | bad duration '30'
+            relay :0 :1 --route teleport            | --route
+            record :0 :1                            | FILE
+            send --sha256 - 127.0.0.1:1             | '-'
+            receive --json :0 -                     | stdout
+            demo --size lots                        | lots
+            demo --size 5                           | too small
+            bench --rounds 0                        | too small
+            frobnicate                              | frobnicate
+            ''                                      | which command
+            """)
+    void wrongCommandLine(String arguments, String complaint) throws Exception {
+        try (Sluice sluice = Sluice.start(arguments.isEmpty() ? new String[0] : arguments.split(" +"))) {
+            Sluice.End end = sluice.end();
+            assertThat(end.code()).as(end.err()).isEqualTo(2);
+            assertThat(end.err()).contains(complaint).hasLineCount(1);
+            assertThat(end.out()).isEmpty();
+        }
+    }
+
+    @Test
+    void version() throws Exception {
+        try (Sluice sluice = Sluice.start("--version")) {
+            Sluice.End end = sluice.end();
+            assertThat(end.code()).isZero();
+            assertThat(end.out()).startsWith("sluice ");
+        }
+    }
+
+    @Test
+    void helpOfACommand() throws Exception {
+        try (Sluice sluice = Sluice.start("record", "--help")) {
+            Sluice.End end = sluice.end();
+            assertThat(end.code()).isZero();
+            assertThat(end.out()).contains("LISTEN", "TARGET", "FILE", "--on-mirror-failure");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+package dev.sluice.relay;
+
+import dev.sluice.io.Endpoint;
+import dev.sluice.io.Route;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
+
+/**
+ * What became of one connection.
+ *
+ * @param start when it was accepted
+ * @param duration from then to its end
+ * @param client the address of the client
+ * @param listener the address it came to
+ * @param target the address it was forwarded to, or the last one that was tried
+ * @param toTarget from the client to the target
+ * @param toClient from the target to the client
+ * @param error what went wrong, in one line, or an empty string
+ */
+public record SessionRecord(
+        Instant start,
+        Duration duration,
+        Endpoint client,
+        Endpoint listener,
+        Endpoint target,
+        Direction toTarget,
+        Direction toClient,
+        String error) {
+    public SessionRecord {
+        Objects.requireNonNull(start, "start");
+        Objects.requireNonNull(duration, "duration");
+        Objects.requireNonNull(client, "client");
+        Objects.requireNonNull(listener, "listener");
+        Objects.requireNonNull(target, "target");
+        Objects.requireNonNull(toTarget, "toTarget");
+        Objects.requireNonNull(toClient, "toClient");
+        Objects.requireNonNull(error, "error");
+    }
+
+    /**
+     * One direction.
+     *
+     * @param bytes how many bytes the receiving side's kernel accepted
+     * @param route the way that most of them went
+     * @param reason why that way
+     * @param end how the side that they came from ended
+     */
+    public record Direction(long bytes, Route route, String reason, End end) {
+        public Direction {
+            Objects.requireNonNull(route, "route");
+            Objects.requireNonNull(reason, "reason");
+            Objects.requireNonNull(end, "end");
+        }
+    }
+
+    /** How one side of a connection ended. */
+    public enum End {
+        /** It finished its stream. */
+        FIN,
+        /** It reset the connection, or had a reset of the other side passed on to it. */
+        RST,
+        /** It did not answer. */
+        TIMEOUT,
+        /** The relay was drained, and cut it off when the time was up. */
+        DRAIN,
+        /** Anything else; see the record's {@code error}. */
+        ERROR
+    }
+}
