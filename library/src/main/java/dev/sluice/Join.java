@@ -91,7 +91,7 @@ final class Join {
             TransferException failure = transfer.pump().failure();
             if (failure == null) {
                 shutdownOutput();
-            } else if (failure.side() == Side.SOURCE) {
+            } else if (failure.side() != Side.SINK) {
                 other.transfer.pump().cancel(Reason.CANCELLED);
             }
         }

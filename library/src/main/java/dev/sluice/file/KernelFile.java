@@ -83,8 +83,12 @@ public final class KernelFile implements SeekableByteChannel {
             };
         }
         boolean write = options.contains(StandardOpenOption.WRITE) || options.contains(StandardOpenOption.APPEND);
-        boolean read = options.contains(StandardOpenOption.READ) || !write;
-        return flags | Files.O_NOCTTY | (write ? read ? Files.O_RDWR : Files.O_WRONLY : Files.O_RDONLY);
+        boolean read = options.contains(StandardOpenOption.READ);
+        if (!write) {
+            // As with the JDK's files: whoever only reads neither makes nor cuts a file.
+            return Files.O_RDONLY | Files.O_NOCTTY;
+        }
+        return flags | Files.O_NOCTTY | (read ? Files.O_RDWR : Files.O_WRONLY);
     }
 
     /** Reads at least one byte, or −1 at the end. read(2). */

@@ -91,6 +91,9 @@ public sealed interface Endpoint {
      * @throws IllegalArgumentException in one line, if it is none of them
      */
     static Endpoint parse(String text) {
+        if (text.codePoints().anyMatch(Character::isISOControl)) {
+            throw malformed(text, "it has control characters");
+        }
         if (text.startsWith("unix:@")) {
             return new Abstract(nonEmpty(text, text.substring("unix:@".length()), "name"));
         }
@@ -126,6 +129,9 @@ public sealed interface Endpoint {
         }
         String host = rest.substring(0, colon);
         if (host.startsWith("[")) {
+            if (host.indexOf(']') < 0 && rest.endsWith("]")) {
+                throw malformed(text, "no port; write [v6]:port");
+            }
             if (!host.endsWith("]")) {
                 throw malformed(text, "the bracket of the IPv6 address is not closed");
             }
@@ -163,6 +169,10 @@ public sealed interface Endpoint {
     }
 
     private static IllegalArgumentException malformed(String text, String why) {
-        return new IllegalArgumentException("bad address '" + text + "': " + why);
+        return new IllegalArgumentException("bad address '" + oneLine(text) + "': " + oneLine(why));
+    }
+
+    private static String oneLine(String text) {
+        return text.replaceAll("[\\p{Cntrl}\\x{85}\\x{2028}\\x{2029}]", "?");
     }
 }

@@ -56,8 +56,10 @@ public final class DescriptorStream {
 
     private int readClaimed(ByteBuffer buffer, long deadline) throws IOException {
         if (buffer.isDirect()) {
-            long address = MemorySegment.ofBuffer(buffer).address();
-            int count = readInto(address, buffer.remaining(), deadline);
+            int count;
+            while ((count = tryRead(address(buffer), buffer.remaining())) == WOULD_BLOCK) {
+                await(Watch.READ, deadline);
+            }
             if (count > 0) {
                 buffer.position(buffer.position() + count);
             }
@@ -83,14 +85,13 @@ public final class DescriptorStream {
 
     private static final int WOULD_BLOCK = -2;
 
-    private int readInto(long address, int length, long deadline) throws IOException {
-        while (true) {
-            int count = tryRead(address, length);
-            if (count != WOULD_BLOCK) {
-                return count;
-            }
-            await(Watch.READ, deadline);
+    /** Asked anew after every wait: an arena may have been closed under a buffer meanwhile. */
+    private static long address(ByteBuffer buffer) {
+        MemorySegment segment = MemorySegment.ofBuffer(buffer);
+        if (!segment.scope().isAlive()) {
+            throw new IllegalStateException("the arena of the buffer is closed");
         }
+        return segment.address();
     }
 
     private int tryRead(long address, int length) throws IOException {
@@ -142,7 +143,7 @@ public final class DescriptorStream {
 
     private boolean writeSome(ByteBuffer buffer) throws IOException {
         if (buffer.isDirect()) {
-            return advance(buffer, tryWrite(MemorySegment.ofBuffer(buffer).address(), buffer.remaining()));
+            return advance(buffer, tryWrite(address(buffer), buffer.remaining()));
         }
         CopyBuffer copy = CopyBuffer.borrowBriefly();
         try {

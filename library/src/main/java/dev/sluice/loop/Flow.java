@@ -47,6 +47,8 @@ final class Flow {
 
     private static final int LEAN_TIMES = 8;
 
+    private static final String SMALL = "small portions, which copying serves better";
+
     enum Outcome {
         /** Some side is armed, and the pump will be told. */
         WAIT,
@@ -171,7 +173,12 @@ final class Flow {
 
     /** Whether nobody works for the flow aside. */
     boolean quiet() {
-        return Arrays.stream(mirrors).noneMatch(Outlet::busy);
+        for (Outlet mirror : mirrors) {
+            if (mirror.busy()) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Whether a foreign channel was closed, which tells nobody. */
@@ -236,7 +243,12 @@ final class Flow {
         boolean sinkReady = stop != null || deliver(sink);
         boolean ready = sinkReady;
         // A pipeful can be teed past a mirror that has not finished the last one; a shared buffer has to wait for it.
-        boolean teeing = route == Route.SPLICE && bulk && sink.stranded() == 0 && !finished();
+        boolean teeing = route == Route.SPLICE
+                && bulk
+                && buffer == null
+                && sink.stranded() == 0
+                && !prefix.hasRemaining()
+                && !finished();
         for (Outlet mirror : mirrors) {
             if (stop == null && !mirror.detached()) {
                 ready &= serve(mirror, teeing) || stop == null && slow(mirror, sinkReady);
@@ -325,7 +337,7 @@ final class Flow {
         }
     }
 
-    /** Takes the next bytes from the source; false if there are none now, or the source failed. */
+    /** Takes the next bytes from the source, or finds another way to try them next; false if there are none now, or the source failed. */
     private boolean fill() {
         if (sink.stranded() > 0) {
             return fillFromStranded();
@@ -357,7 +369,7 @@ final class Flow {
         RawPipe pipe = borrowPipes();
         if (pipe == null) {
             copyBecause("no kernel pipe was to be had; raise the descriptor limit (ulimit -n)");
-            return fillBuffer(want);
+            return true;
         }
         long count = source.splice(pipe.writeEnd(), Math.min(want, pipe.capacity()));
         if (count > 0) {
@@ -380,7 +392,7 @@ final class Flow {
             source.refuse("the source refuses splice(2): " + Errno.name((int) -count));
             rest();
             copyBecause(source.refusal());
-            return fillBuffer(want);
+            return true;
         }
         return sourceFailed("splice", count);
     }
@@ -538,7 +550,12 @@ final class Flow {
         CopyBuffer scratch = CopyBuffer.borrowBriefly();
         atEnd = source.atEnd(scratch);
         CopyBuffer.giveBack(scratch);
-        return atEnd || fillBuffer(want);
+        if (!atEnd) {
+            // Splice says that there is nothing, and peeking says that there is: by copying, then, for a while.
+            adaptive = route == Route.SPLICE;
+            bulk = false;
+        }
+        return true;
     }
 
     /** False if the pump will be told; an idle pump holds no pipe. */
@@ -590,7 +607,7 @@ final class Flow {
             return sink.refusal();
         }
         return sink.accepted() > 0 && sink.route() == Route.COPY
-                ? "small portions, which copying serves better"
+                ? SMALL
                 : reason;
     }
 
@@ -611,8 +628,7 @@ final class Flow {
     private List<MirrorResult> mirrorResults() {
         List<MirrorResult> results = new ArrayList<>(mirrors.length);
         for (Outlet mirror : mirrors) {
-            String why =
-                    mirror.refusal() != null ? mirror.refusal() : route == Route.COPY ? reason : "tee(2) and splice(2)";
+            String why = mirrorReason(mirror);
             results.add(new MirrorResult(
                     mirror.name(), mirror.accepted(), mirror.route(), why, Optional.ofNullable(mirror.detachment())));
         }
@@ -640,6 +656,15 @@ final class Flow {
             buffer = null;
         }
         return failure;
+    }
+
+    private String mirrorReason(Outlet mirror) {
+        if (mirror.refusal() != null) {
+            return mirror.refusal();
+        } else if (route == Route.COPY) {
+            return reason;
+        }
+        return mirror.route() == Route.COPY ? SMALL : "tee(2) and splice(2)";
     }
 
     /** How many bytes the sink has accepted so far. */

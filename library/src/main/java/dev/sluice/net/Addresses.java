@@ -19,6 +19,7 @@ final class Addresses {
     static List<Endpoint> resolve(Endpoint endpoint, boolean connecting) throws UnknownHostException {
         requireLinux();
         if (!(endpoint instanceof Endpoint.Tcp tcp)) {
+            Sockets.requireFits(endpoint);
             return List.of(endpoint);
         }
         if (tcp.host().isEmpty()) {

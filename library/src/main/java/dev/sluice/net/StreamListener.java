@@ -11,6 +11,7 @@ import dev.sluice.loop.DescriptorStream;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.channels.Channel;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 
@@ -24,7 +25,11 @@ public final class StreamListener implements Channel {
     private final DescriptorStream stream;
     private final Endpoint endpoint;
 
-    private StreamListener(int fd) {
+    /** Whether the path of a Unix socket was made here, and not by whoever passed the socket on. */
+    private final boolean ownsPath;
+
+    private StreamListener(int fd, boolean ownsPath) {
+        this.ownsPath = ownsPath;
         this.endpoint = Sockets.localAddress(fd);
         this.stream = new DescriptorStream(new Descriptor(fd, Descriptor.Kind.SOCKET, endpoint.toString()));
         Descriptors.closeWith(this, stream.descriptor());
@@ -42,8 +47,8 @@ public final class StreamListener implements Channel {
         if (endpoint instanceof Endpoint.Inherited inherited) {
             Addresses.requireStream(inherited);
             int fd = inherited.number();
-            Files.setFlags(fd, Files.flags(fd) | Files.O_NONBLOCK);
-            return new StreamListener(fd);
+            Files.takeOver(fd);
+            return new StreamListener(fd, false);
         }
         Endpoint address = Addresses.resolve(endpoint, false).getFirst();
         int result = tryListen(address);
@@ -59,7 +64,7 @@ public final class StreamListener implements Channel {
         if (result < 0) {
             throw Descriptor.failure("listen", endpoint.toString(), result);
         }
-        return new StreamListener(result);
+        return new StreamListener(result, true);
     }
 
     private static int tryListen(Endpoint address) {
@@ -85,7 +90,11 @@ public final class StreamListener implements Channel {
         return fd;
     }
 
+    /** Whether the path is a socket that nobody listens on. A connection to what is no socket is refused just the same. */
     private static boolean abandoned(Endpoint.Unix unix) {
+        if (!isSocket(Path.of(unix.path()))) {
+            return false;
+        }
         int fd = Sockets.stream(Sockets.AF_UNIX);
         if (fd < 0) {
             return false;
@@ -93,6 +102,15 @@ public final class StreamListener implements Channel {
         int result = Sockets.connect(fd, unix);
         Files.close(fd);
         return result == -Errno.ECONNREFUSED;
+    }
+
+    private static boolean isSocket(Path path) {
+        try {
+            int mode = (int) java.nio.file.Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);
+            return (mode & Files.S_IFMT) == Files.S_IFSOCK;
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /**
@@ -136,7 +154,7 @@ public final class StreamListener implements Channel {
     /** Stops listening; connections that nobody accepted are reset. Removes the path of a Unix socket. */
     @Override
     public void close() {
-        if (stream.descriptor().close() && endpoint instanceof Endpoint.Unix unix) {
+        if (stream.descriptor().close() && ownsPath && endpoint instanceof Endpoint.Unix unix) {
             Path.of(unix.path()).toFile().delete();
         }
     }

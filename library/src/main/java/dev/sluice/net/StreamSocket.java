@@ -9,6 +9,7 @@ import dev.sluice.io.Endpoint;
 import dev.sluice.io.SluiceException;
 import dev.sluice.loop.DescriptorStream;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.ref.Reference;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
@@ -99,9 +100,13 @@ public final class StreamSocket implements ByteChannel {
         int result = Sockets.connect(fd, address);
         while (result == -Errno.EAGAIN) {
             // The backlog of a Unix listener is full, and no poll tells when it is not: ask again.
-            if (Thread.currentThread().isInterrupted()
-                    || deadline - System.nanoTime() <= 0 && deadline != Long.MAX_VALUE) {
-                break;
+            if (Thread.currentThread().isInterrupted()) {
+                Files.close(fd);
+                throw new InterruptedIOException(asked + ": connect: interrupted while the listener's backlog is full");
+            }
+            if (deadline != Long.MAX_VALUE && deadline - System.nanoTime() <= 0) {
+                Files.close(fd);
+                throw new SocketTimeoutException(asked + ": connect: the listener's backlog stays full");
             }
             LockSupport.parkNanos(1_000_000);
             result = Sockets.connect(fd, address);
@@ -132,7 +137,7 @@ public final class StreamSocket implements ByteChannel {
         if (peer == null) {
             throw new SluiceException(inherited + ": not a connected socket", "getpeername", Errno.ENOTCONN);
         }
-        Files.setFlags(fd, Files.flags(fd) | Files.O_NONBLOCK);
+        Files.takeOver(fd);
         return of(fd, peer);
     }
 

@@ -29,6 +29,8 @@ public final class Files {
     public static final int SEEK_SET = 0;
     public static final int SEEK_CUR = 1;
 
+    private static final int F_SETFD = 2;
+    private static final int FD_CLOEXEC = 1;
     private static final int F_GETFL = 3;
     private static final int F_SETFL = 4;
     private static final int F_DUPFD_CLOEXEC = 1030;
@@ -114,6 +116,12 @@ public final class Files {
 
     public static int setFlags(int fd, int flags) {
         return fcntl(fd, F_SETFL, flags);
+    }
+
+    /** Makes an inherited descriptor like one of our own: non-blocking and close-on-exec. */
+    public static void takeOver(int fd) {
+        setFlags(fd, flags(fd) | O_NONBLOCK);
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
     }
 
     public static int duplicate(int fd) {

@@ -209,11 +209,17 @@ public final class Sockets {
         return SOCKADDR_IN;
     }
 
+    /** @throws IllegalArgumentException if a Unix name is too long for a sockaddr_un */
+    public static void requireFits(Endpoint endpoint) {
+        String text = endpoint instanceof Endpoint.Unix unix ? unix.path() : "";
+        text = endpoint instanceof Endpoint.Abstract name ? name.name() : text;
+        if (text.getBytes(StandardCharsets.UTF_8).length >= SUN_PATH_MAX) {
+            throw new IllegalArgumentException(endpoint + ": the name of a Unix socket is at most 107 bytes long");
+        }
+    }
+
     private static int encodeUnix(MemorySegment block, String text, int at) {
         byte[] name = text.getBytes(StandardCharsets.UTF_8);
-        if (name.length >= SUN_PATH_MAX) {
-            throw new IllegalArgumentException("Unix socket name is longer than 107 bytes: " + text);
-        }
         block.set(JAVA_SHORT, 0, (short) AF_UNIX);
         MemorySegment.copy(name, 0, block, JAVA_BYTE, at, name.length);
         // A path is counted with the zero byte after it, an abstract name with the one before it.
