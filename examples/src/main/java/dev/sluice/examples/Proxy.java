@@ -36,8 +36,9 @@ public final class Proxy {
         try (client;
                 StreamSocket upstream = StreamSocket.connect(target)) {
             JoinResult result = Sluice.join(client, upstream);
-            System.out.println(client.remoteEndpoint() + ": " + result.forward().result().bytes() + " up, "
-                    + result.backward().result().bytes() + " down");
+            System.out.println(
+                    client.remoteEndpoint() + ": " + result.forward().result().bytes() + " up, "
+                            + result.backward().result().bytes() + " down");
         } catch (IOException e) {
             System.err.println(e.getMessage());
         }

@@ -102,11 +102,13 @@ class ExamplesTest {
         Path root = Path.of("..").toAbsolutePath().normalize();
         StringBuilder sources = new StringBuilder();
         try (Stream<Path> files = Files.walk(root.resolve("examples/src/main/java"))) {
-            for (Path file : files.filter(path -> path.toString().endsWith(".java")).toList()) {
+            for (Path file :
+                    files.filter(path -> path.toString().endsWith(".java")).toList()) {
                 sources.append(squeeze(Files.readString(file))).append('\n');
             }
         }
-        Matcher blocks = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(root.resolve(document)));
+        Matcher blocks =
+                Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(root.resolve(document)));
         int found = 0;
         while (blocks.find()) {
             found++;
@@ -149,13 +151,15 @@ class ExamplesTest {
     }
 
     private static CompletableFuture<Void> run(Action action) {
-        return CompletableFuture.runAsync(() -> {
-            try {
-                action.run();
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-        }, THREADS);
+        return CompletableFuture.runAsync(
+                () -> {
+                    try {
+                        action.run();
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                },
+                THREADS);
     }
 
     private static void send(Endpoint to, byte[] bytes) {

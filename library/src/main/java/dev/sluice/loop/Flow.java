@@ -606,9 +606,7 @@ final class Flow {
         } else if (sink.refusal() != null) {
             return sink.refusal();
         }
-        return sink.accepted() > 0 && sink.route() == Route.COPY
-                ? SMALL
-                : reason;
+        return sink.accepted() > 0 && sink.route() == Route.COPY ? SMALL : reason;
     }
 
     private Map<Route, Long> byRoute() {

@@ -21,13 +21,12 @@ public record Pair(StreamSocket near, StreamSocket far) implements AutoCloseable
     /** Makes a connected pair. */
     public static Pair open(Kind kind) throws IOException {
         Path directory = kind == Kind.UNIX ? Files.createTempDirectory("sluice-pair") : null;
-        Endpoint address =
-                switch (kind) {
-                    case TCP -> new Endpoint.Tcp("127.0.0.1", 0);
-                    case TCP6 -> new Endpoint.Tcp("::1", 0);
-                    case UNIX -> new Endpoint.Unix(directory.resolve("socket").toString());
-                    case ABSTRACT -> new Endpoint.Abstract("sluice-" + System.nanoTime());
-                };
+        Endpoint address = switch (kind) {
+            case TCP -> new Endpoint.Tcp("127.0.0.1", 0);
+            case TCP6 -> new Endpoint.Tcp("::1", 0);
+            case UNIX -> new Endpoint.Unix(directory.resolve("socket").toString());
+            case ABSTRACT -> new Endpoint.Abstract("sluice-" + System.nanoTime());
+        };
         try (StreamListener listener = StreamListener.listen(address)) {
             StreamSocket near = StreamSocket.connect(listener.endpoint());
             return new Pair(near, listener.accept());
