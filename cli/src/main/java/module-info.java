@@ -8,4 +8,7 @@ module dev.sluice.cli {
     // picocli sets the fields of commands by reflection.
     opens dev.sluice.cli to
             info.picocli;
+
+    provides System.LoggerFinder with
+            dev.sluice.cli.OneLineLogs;
 }

@@ -26,11 +26,4 @@ final class Console {
     static boolean isTerminal() {
         return System.console() != null && System.console().isTerminal();
     }
-
-    /** The JDK's loggers write two lines with a date for each message; whoever runs a command wants one. */
-    static void logInOneLine() {
-        System.setProperty("java.util.logging.SimpleFormatter.format", "sluice: %5$s%n");
-        System.setProperty("jdk.system.logger.jul.defaultFormat", "sluice: %5$s%n");
-        System.setProperty("jdk.system.logger.format", "sluice: %5$s%n");
-    }
 }

@@ -60,7 +60,6 @@ public final class Main implements Runnable {
 
     /** Runs the command and exits the JVM with its code. */
     public static void main(String[] arguments) {
-        Console.logInOneLine();
         System.exit(commandLine().execute(arguments));
     }
 

@@ -39,7 +39,7 @@ final class OneJar {
         try (Stream<Path> files = Files.walk(root)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
                 String name = root.relativize(file).toString();
-                if (name.endsWith(".class") && seen.add(name)) {
+                if ((name.endsWith(".class") || name.startsWith("META-INF/services/")) && seen.add(name)) {
                     out.putNextEntry(new ZipEntry(name));
                     Files.copy(file, out);
                 }

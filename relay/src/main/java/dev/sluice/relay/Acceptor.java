@@ -42,8 +42,6 @@ final class Acceptor implements Runnable {
     }
 
     void start() {
-        // Logging is set up now: it reads a file, which it could not once no descriptor is left.
-        LOG.isLoggable(Level.WARNING);
         thread.start();
     }
 
@@ -85,7 +83,7 @@ final class Acceptor implements Runnable {
         failures++;
         if (System.nanoTime() - lastLog >= LOG_INTERVAL_NANOS) {
             lastLog = System.nanoTime();
-            LOG.log(Level.WARNING, "{0}; {1} accepts failed so far, trying on", e.getMessage(), failures);
+            log("{0}; {1} accepts failed so far, trying on", e);
         }
         pause = Math.clamp(pause * 2, MIN_PAUSE_NANOS, MAX_PAUSE_NANOS);
         LockSupport.parkNanos(this, pause);
@@ -99,7 +97,15 @@ final class Acceptor implements Runnable {
         } catch (SocketTimeoutException | ClosedChannelException e) {
             // Nobody is left, or close() was faster.
         } catch (IOException | RuntimeException e) {
-            LOG.log(Level.WARNING, "{0}; who waited in the backlog is reset", e.getMessage());
+            log("{0}; who waited in the backlog is reset", e);
+        }
+    }
+
+    private void log(String message, Throwable e) {
+        try {
+            LOG.log(Level.WARNING, message, e.getMessage(), failures);
+        } catch (RuntimeException | Error silenced) {
+            // Some loggers open files, which is what can't be done now. The listener must not end for that.
         }
     }
 }
