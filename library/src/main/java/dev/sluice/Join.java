@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.channels.ByteChannel;
 import java.nio.channels.SocketChannel;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 
 /** Both directions between two channels. */
@@ -50,6 +51,9 @@ final class Join {
 
     /** One direction, and what happens at its end. */
     private static final class Leg {
+        /** Of these reasons the other direction hears from here; the others are told to both. */
+        private static final Set<Reason> BROKEN = Set.of(Reason.FAILED, Reason.CLOSED);
+
         private final ByteChannel sink;
         private final Thread waiting;
         private final Transfer transfer;
@@ -91,7 +95,7 @@ final class Join {
             TransferException failure = transfer.pump().failure();
             if (failure == null) {
                 shutdownOutput();
-            } else if (failure.side() != Side.SINK) {
+            } else if (failure.side() != Side.SINK && BROKEN.contains(failure.reason())) {
                 other.transfer.pump().cancel(Reason.CANCELLED);
             }
         }

@@ -1,13 +1,10 @@
 package dev.sluice.loop;
 
 import dev.sluice.internal.fd.CopyBuffer;
-import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.fd.RawPipe;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Pipes;
-import dev.sluice.internal.linux.Sockets;
-import dev.sluice.io.MirrorResult;
 import dev.sluice.io.Route;
 import dev.sluice.io.Side;
 import dev.sluice.io.SluiceException;
@@ -18,12 +15,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.AsynchronousCloseException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 
 /**
  * The path of the bytes of one pump: where they are, which way they go, and what stopped them.
@@ -46,8 +39,6 @@ final class Flow {
     private static final int LEAN = 16 * 1024;
 
     private static final int LEAN_TIMES = 8;
-
-    private static final String SMALL = "small portions, which copying serves better";
 
     enum Outcome {
         /** Some side is armed, and the pump will be told. */
@@ -581,68 +572,26 @@ final class Flow {
         return false;
     }
 
-    private long unacknowledged() {
-        Descriptor descriptor = sink.descriptor();
-        boolean tcp = descriptor != null
-                && descriptor.kind() == Descriptor.Kind.SOCKET
-                && Sockets.option(descriptor.fd(), Sockets.SOL_SOCKET, Sockets.SO_DOMAIN) != Sockets.AF_UNIX;
-        return tcp ? Math.max(0, Sockets.unacknowledged(descriptor.fd())) : -1;
-    }
-
-    private Duration elapsed() {
-        return Duration.ofNanos(System.nanoTime() - started);
-    }
-
-    private Route resultRoute() {
-        if (sink.accepted() == 0) {
-            return route;
-        }
-        return sink.direct() * 2 > sink.accepted() ? directRoute : sink.route();
-    }
-
-    private String reason() {
-        if (route != Route.SPLICE) {
-            return reason;
-        } else if (sink.refusal() != null) {
-            return sink.refusal();
-        }
-        return sink.accepted() > 0 && sink.route() == Route.COPY ? SMALL : reason;
-    }
-
-    private Map<Route, Long> byRoute() {
-        Map<Route, Long> bytes = new EnumMap<>(Route.class);
-        if (sink.direct() > 0) {
-            bytes.put(directRoute, sink.direct());
-        }
-        if (sink.spliced() > 0) {
-            bytes.put(Route.SPLICE, sink.spliced());
-        }
-        if (sink.copied() > 0) {
-            bytes.put(Route.COPY, sink.copied());
-        }
-        return bytes;
-    }
-
-    private List<MirrorResult> mirrorResults() {
-        List<MirrorResult> results = new ArrayList<>(mirrors.length);
-        for (Outlet mirror : mirrors) {
-            String why = mirrorReason(mirror);
-            results.add(new MirrorResult(
-                    mirror.name(), mirror.accepted(), mirror.route(), why, Optional.ofNullable(mirror.detachment())));
-        }
-        return results;
-    }
-
     /** The account of everything, once no step follows; then the sides may be left. */
     TransferResult result() {
-        return new TransferResult(sink.accepted(), resultRoute(), reason(), byRoute(), elapsed(), mirrorResults());
+        return account().result(Duration.ofNanos(System.nanoTime() - started));
+    }
+
+    private Account account() {
+        return new Account(route, directRoute, reason, sink, mirrors);
+    }
+
+    /** When even settling failed: nothing is known of what was left on the way. */
+    TransferException broken(TransferResult result, Throwable cause) {
+        abort("settle", cause);
+        return stop.toException(result, -1, new byte[0]);
     }
 
     /** What stopped the flow, with what was left on the way; null if it came to its end. Empties everything. */
     TransferException settle(TransferResult result) {
         TransferException failure = null;
         if (stop != null) {
-            failure = stop.toException(result, unacknowledged(), sink.takePending(prefix));
+            failure = stop.toException(result, account().unacknowledged(), sink.takePending(prefix));
         } else {
             rest();
         }
@@ -654,15 +603,6 @@ final class Flow {
             buffer = null;
         }
         return failure;
-    }
-
-    private String mirrorReason(Outlet mirror) {
-        if (mirror.refusal() != null) {
-            return mirror.refusal();
-        } else if (route == Route.COPY) {
-            return reason;
-        }
-        return mirror.route() == Route.COPY ? SMALL : "tee(2) and splice(2)";
     }
 
     /** How many bytes the sink has accepted so far. */

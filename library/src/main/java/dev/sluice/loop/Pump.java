@@ -216,7 +216,12 @@ public final class Pump implements Runnable, Waiter {
 
     private void end() {
         result = flow.result();
-        failure = flow.settle(result);
+        try {
+            failure = flow.settle(result);
+        } catch (RuntimeException | Error e) {
+            // Whoever waits is told in any case.
+            failure = flow.broken(result, e);
+        }
         CopyBuffer.forget(this);
         flow.leave();
         state.set(ENDED);
