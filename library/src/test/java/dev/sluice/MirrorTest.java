@@ -29,6 +29,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -292,5 +294,27 @@ class MirrorTest {
                 }
             }
         }
+    }
+
+    @RepeatedTest(4)
+    @DisplayName("Pipefuls reach a file in their order, however the end of one write and the next pipeful meet")
+    void pipefulsKeepTheirOrder() throws Exception {
+        Path tape = directory.resolve("order");
+        byte[] film = Bytes.random(SEED, 32 << 20);
+        try (Pair from = Pair.open(Kind.UNIX);
+                Pair to = Pair.open(Kind.UNIX);
+                KernelFile file = KernelFile.open(tape, WRITE, CREATE)) {
+            CompletableFuture<Object> sent = Bytes.async(() -> {
+                // Many short pipefuls, so that a write often ends just while the next pipeful is decided upon.
+                Bytes.write(from.far(), film, 1500);
+                return from.far().shutdownOutput();
+            });
+            CompletableFuture<byte[]> received = Bytes.async(() -> Bytes.readAll(to.far()));
+            Pipeline.from(from.near()).mirror(file).route(Route.SPLICE).to(to.near());
+            to.near().close();
+            sent.get();
+            assertThat(Arrays.mismatch(received.get(), film)).as("sink").isEqualTo(-1);
+        }
+        assertThat(Arrays.mismatch(Files.readAllBytes(tape), film)).as("mirror").isEqualTo(-1);
     }
 }

@@ -257,10 +257,16 @@ public final class Outlet implements Runnable, Waiter {
         return !busy && !pending() && inNext == 0;
     }
 
-    /** Of a mirror: whether one of its pipes is empty, which {@link #vacantPipe} then gives. */
+    /**
+     * Of a mirror: whether one of its pipes is empty and may be filled, which {@link #vacantPipe} then gives. What waits in
+     * the second pipe comes before anything new, even if the first has been emptied in this moment.
+     */
     boolean hasRoom() {
+        if (inNext > 0) {
+            return false;
+        }
         teeIntoNext = busy || pending();
-        return !teeIntoNext || inNext == 0;
+        return true;
     }
 
     /** After {@link #hasRoom}: the empty pipe, borrowed if need be; null when there is none to be had. */

@@ -80,9 +80,9 @@ class InjectedFaultsTest {
             CompletableFuture<byte[]> mirrored = Bytes.async(() -> receive(other));
             Child end = child.get(80, TimeUnit.SECONDS);
             assertThat(end.exit()).as(end.toString()).isZero();
-            assertThat(Stage.get(received)).isEqualTo(DATA);
-            assertThat(Stage.get(mirrored)).isEqualTo(DATA);
-            assertThat(Files.readAllBytes(recording)).isEqualTo(DATA);
+            assertComplete("sink", Stage.get(received));
+            assertComplete("socket mirror", Stage.get(mirrored));
+            assertComplete("file mirror", Files.readAllBytes(recording));
             Stage.get(sent);
         }
     }
@@ -134,7 +134,12 @@ class InjectedFaultsTest {
         Path to = directory.resolve("to");
         Child end = mover(directory.resolve("log"), fault, "source=" + from, "sink=" + to, "route=" + route);
         assertThat(end.exit()).as(end.toString()).isZero();
-        assertThat(Files.readAllBytes(to)).isEqualTo(DATA);
+        assertComplete("copy", Files.readAllBytes(to));
+    }
+
+    private static void assertComplete(String what, byte[] bytes) {
+        assertThat(bytes).as(what).hasSize(DATA.length);
+        assertThat(Arrays.mismatch(bytes, DATA)).as(what + ": first wrong byte").isEqualTo(-1);
     }
 
     private static Object send(StreamListener listener) throws IOException {
