@@ -12,7 +12,7 @@ import java.nio.channels.AsynchronousCloseException;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The readiness of one descriptor, registered once, edge-triggered, with one loop for as long as it is open.
+ * The readiness of one descriptor, edge-triggered, registered with one loop at a time for as long as it is open.
  *
  * <p>Each direction has a slot: empty, {@link #READY} when an edge came and nobody waited, or the one who waits. Who gets
  * EAGAIN {@linkplain #arm arms} the slot; finding READY there means that the edge came in between, and to try again. So
@@ -26,7 +26,7 @@ final class Watch implements Descriptor.Watcher {
     private static final int READABLE = Polling.EPOLLIN | Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR;
     private static final int WRITABLE = Polling.EPOLLOUT | Polling.EPOLLHUP | Polling.EPOLLERR;
 
-    private final EventLoop loop;
+    private volatile EventLoop loop;
     private final Descriptor descriptor;
     private int index;
 
@@ -50,12 +50,13 @@ final class Watch implements Descriptor.Watcher {
     }
 
     /**
-     * The descriptor's watch; a new one is on {@code preferred}, or on the next of the shared loops if that is null. The
-     * caller is a user of the descriptor.
+     * The descriptor's watch, on {@code preferred}, or on the loop that it is on already, or on the next of the shared loops.
+     * The caller is a user of the descriptor.
      */
     static Watch of(Descriptor descriptor, EventLoop preferred) throws IOException {
         Watch watch = (Watch) descriptor.watcher();
         if (watch != null) {
+            watch.follow(preferred);
             return watch;
         }
         synchronized (descriptor) {
@@ -66,6 +67,31 @@ final class Watch implements Descriptor.Watcher {
                 descriptor.watch(watch);
             }
             return watch;
+        }
+    }
+
+    /**
+     * Moves to the loop that is going to step the pump: an edge that another thread sees costs a hand-over. The new loop
+     * comes first, and reports what is ready already, so no edge is lost; one that the old loop still tells is spurious.
+     */
+    private void follow(EventLoop preferred) {
+        if (preferred == null || preferred == loop) {
+            return;
+        }
+        synchronized (descriptor) {
+            EventLoop before = loop;
+            if (preferred == before) {
+                return;
+            }
+            int indexBefore = index;
+            try {
+                index = preferred.register(descriptor, this);
+                loop = preferred;
+            } catch (IOException e) {
+                // It is watched as before, only at a price.
+                return;
+            }
+            before.unregister(descriptor, indexBefore);
         }
     }
 
@@ -172,6 +198,8 @@ final class Watch implements Descriptor.Watcher {
 
     @Override
     public void freeing() {
-        loop.unregister(descriptor, index);
+        synchronized (descriptor) {
+            loop.unregister(descriptor, index);
+        }
     }
 }
