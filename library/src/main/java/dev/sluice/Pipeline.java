@@ -4,6 +4,7 @@ import dev.sluice.io.Route;
 import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferResult;
 import dev.sluice.loop.Inlet;
+import dev.sluice.loop.Mirror;
 import dev.sluice.loop.Outlet;
 import dev.sluice.loop.Pump;
 import dev.sluice.loop.Rate;
@@ -35,14 +36,14 @@ import java.util.Objects;
  */
 public final class Pipeline {
     private final ReadableByteChannel source;
-    private final List<Mirror> mirrors = new ArrayList<>();
+    private final List<Mirrored> mirrors = new ArrayList<>();
     private long limit = Long.MAX_VALUE;
     private long timeoutNanos;
     private Route route;
     private ByteBuffer prefix = ByteBuffer.allocate(0);
     private long bytesPerSecond;
 
-    private record Mirror(WritableByteChannel channel, MirrorPolicy policy) {}
+    private record Mirrored(WritableByteChannel channel, MirrorPolicy policy) {}
 
     private Pipeline(ReadableByteChannel source) {
         this.source = source;
@@ -65,7 +66,7 @@ public final class Pipeline {
 
     /** Adds a mirror. */
     public Pipeline mirror(WritableByteChannel mirror, MirrorPolicy policy) {
-        mirrors.add(new Mirror(Objects.requireNonNull(mirror, "mirror"), Objects.requireNonNull(policy, "policy")));
+        mirrors.add(new Mirrored(Objects.requireNonNull(mirror, "mirror"), Objects.requireNonNull(policy, "policy")));
         return this;
     }
 
@@ -153,15 +154,15 @@ public final class Pipeline {
         Sides sides = new Sides();
         try {
             Inlet inlet = sides.inlet(source);
-            Outlet outlet = sides.outlet(Objects.requireNonNull(sink, "sink"), MirrorPolicy.COMPLETE);
-            List<Outlet> claimedMirrors = new ArrayList<>(mirrors.size());
-            for (Mirror mirror : mirrors) {
-                claimedMirrors.add(sides.outlet(mirror.channel, mirror.policy));
+            Outlet outlet = sides.sink(Objects.requireNonNull(sink, "sink"));
+            List<Mirror> claimed = new ArrayList<>(mirrors.size());
+            for (Mirrored mirrored : mirrors) {
+                claimed.add(sides.mirror(mirrored.channel, mirrored.policy));
             }
             Transfer transfer = new Transfer(sides);
             Rate rate = bytesPerSecond == 0 ? null : new Rate(bytesPerSecond);
-            transfer.pump(new Pump(
-                    inlet, outlet, claimedMirrors, new Pump.Options(limit, route, prefix, rate), transfer::ended));
+            transfer.pump(
+                    new Pump(inlet, outlet, claimed, new Pump.Options(limit, route, prefix, rate), transfer::ended));
             return transfer;
         } catch (ClosedChannelException | RuntimeException e) {
             sides.abandon();

@@ -4,6 +4,7 @@ import dev.sluice.internal.fd.Adoption;
 import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.fd.Descriptors;
 import dev.sluice.loop.Inlet;
+import dev.sluice.loop.Mirror;
 import dev.sluice.loop.Outlet;
 import java.nio.channels.Channel;
 import java.nio.channels.ClosedChannelException;
@@ -32,18 +33,33 @@ final class Sides {
         return inlet;
     }
 
-    Outlet outlet(WritableByteChannel channel, MirrorPolicy policy) throws ClosedChannelException {
-        boolean detachable = policy.onFailure() == MirrorFailure.DETACH;
-        long patience = policy.patience().toNanos();
-        Outlet outlet;
+    Outlet sink(WritableByteChannel channel) throws ClosedChannelException {
+        Outlet sink;
         try {
-            Descriptor own = Descriptors.sink(keep(channel));
-            outlet = Outlet.of(own != null ? own : adopt(channel), detachable, patience);
+            sink = Outlet.of(descriptor(channel));
         } catch (Adoption.Refusal e) {
-            outlet = Outlet.of(channel, "the sink is " + e.getMessage(), detachable, patience);
+            sink = Outlet.of(channel, "the sink is " + e.getMessage());
         }
-        outlets.add(outlet);
-        return outlet;
+        outlets.add(sink);
+        return sink;
+    }
+
+    Mirror mirror(WritableByteChannel channel, MirrorPolicy policy) throws ClosedChannelException {
+        Mirror.Terms terms = new Mirror.Terms(
+                policy.onFailure() == MirrorFailure.DETACH, policy.patience().toNanos());
+        Mirror mirror;
+        try {
+            mirror = Mirror.of(descriptor(channel), terms);
+        } catch (Adoption.Refusal e) {
+            mirror = Mirror.of(channel, "the sink is " + e.getMessage(), terms);
+        }
+        outlets.add(mirror);
+        return mirror;
+    }
+
+    private Descriptor descriptor(WritableByteChannel channel) throws ClosedChannelException, Adoption.Refusal {
+        Descriptor own = Descriptors.sink(keep(channel));
+        return own != null ? own : adopt(channel);
     }
 
     private Channel keep(Channel channel) {

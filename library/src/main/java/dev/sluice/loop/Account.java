@@ -18,7 +18,7 @@ import java.util.Optional;
  * @param route the route that the flow was on at the end, and why
  * @param directRoute the call that went without a pipe, if one did
  */
-record Account(Route route, Route directRoute, String reason, Outlet sink, Outlet[] mirrors) {
+record Account(Route route, Route directRoute, String reason, Outlet sink, List<Mirror> mirrors) {
     private static final String SMALL = "small portions, which copying serves better";
 
     TransferResult result(Duration elapsed) {
@@ -65,8 +65,8 @@ record Account(Route route, Route directRoute, String reason, Outlet sink, Outle
     }
 
     private List<MirrorResult> mirrorResults() {
-        List<MirrorResult> results = new ArrayList<>(mirrors.length);
-        for (Outlet mirror : mirrors) {
+        List<MirrorResult> results = new ArrayList<>(mirrors.size());
+        for (Mirror mirror : mirrors) {
             String why = mirrorReason(mirror);
             results.add(new MirrorResult(
                     mirror.name(), mirror.accepted(), mirror.route(), why, Optional.ofNullable(mirror.detachment())));

@@ -4,10 +4,8 @@ import dev.sluice.internal.fd.CopyBuffer;
 import dev.sluice.internal.fd.RawPipe;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
-import dev.sluice.internal.linux.Pipes;
 import dev.sluice.io.Route;
 import dev.sluice.io.Side;
-import dev.sluice.io.SluiceException;
 import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferException.Reason;
 import dev.sluice.io.TransferResult;
@@ -15,7 +13,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.AsynchronousCloseException;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -52,8 +49,7 @@ final class Flow {
     private final Pump pump;
     private final Inlet source;
     private final Outlet sink;
-    /** An array, since a step walks it several times, and a list would make an iterator each time. */
-    private final Outlet[] mirrors;
+    private final Mirrors mirrors;
 
     private final long limit;
     private final ByteBuffer prefix;
@@ -72,16 +68,15 @@ final class Flow {
     private String reason;
     private long taken;
     private boolean atEnd;
-    private CopyBuffer buffer;
 
     /** How many bytes of a stranded pipeful have been handed out. */
     private int untaken;
 
-    Flow(Pump pump, Inlet source, Outlet sink, List<Outlet> mirrors, Pump.Options options) {
+    Flow(Pump pump, Inlet source, Outlet sink, List<Mirror> mirrors, Pump.Options options) {
         this.pump = pump;
         this.source = source;
         this.sink = sink;
-        this.mirrors = mirrors.toArray(Outlet[]::new);
+        this.mirrors = new Mirrors(pump, mirrors);
         this.limit = options.limit();
         this.prefix = options.prefix();
         this.rate = options.rate();
@@ -89,17 +84,15 @@ final class Flow {
     }
 
     private void choose(Route forced) {
-        boolean files = source.blocking() && sink.blocking() && mirrors.length == 0;
+        boolean files = source.blocking() && sink.blocking() && mirrors.none();
         if (forced == Route.COPY) {
             copyBecause("copying was asked for");
-            for (Outlet mirror : mirrors) {
-                mirror.refuse(reason);
-            }
+            mirrors.refuse(reason);
         } else if (source.foreign() || source.refusal() != null) {
             copyBecause(source.refusal());
-        } else if (sink.refusal() != null && Arrays.stream(mirrors).allMatch(mirror -> mirror.refusal() != null)) {
+        } else if (sink.refusal() != null && mirrors.allRefuse()) {
             copyBecause(sink.refusal());
-        } else if (forced == Route.SENDFILE && source.blocking() && mirrors.length == 0) {
+        } else if (forced == Route.SENDFILE && source.blocking() && mirrors.none()) {
             route = Route.SENDFILE;
             reason = "sendfile(2) was asked for";
         } else if (files && forced != Route.SPLICE) {
@@ -120,7 +113,7 @@ final class Flow {
 
     /** Whether a channel takes part that only the caller's own thread may wait on. */
     boolean foreign() {
-        return source.foreign() || sink.foreign() || Arrays.stream(mirrors).anyMatch(Outlet::foreign);
+        return source.foreign() || sink.foreign() || mirrors.foreign();
     }
 
     /** Whether steps may block on a disk. A mirror that may is drained aside. */
@@ -136,24 +129,27 @@ final class Flow {
         if (loop == null) {
             loop = sink.loop();
         }
-        for (Outlet mirror : mirrors) {
-            mirror.attach(pump, loop);
-        }
+        mirrors.attach(loop);
         return loop == null && rate != null && !pump.onCaller() ? EventLoop.shared() : loop;
     }
 
     void leave() {
         source.leave();
         sink.leave();
-        for (Outlet mirror : mirrors) {
-            mirror.leave();
-        }
+        mirrors.leave();
     }
 
     /** Stops at the next step, unless something else has stopped it. */
     void cancel(Reason why) {
         if (stop == null) {
             stop = new Stop(why, Side.NONE, "", "", 0, null);
+        }
+    }
+
+    private void stopWith(Stop what) {
+        // Whoever cancels does so from another thread: what is not null must never become so.
+        if (what != null && stop == null) {
+            stop = what;
         }
     }
 
@@ -164,12 +160,7 @@ final class Flow {
 
     /** Whether nobody works for the flow aside. */
     boolean quiet() {
-        for (Outlet mirror : mirrors) {
-            if (mirror.busy()) {
-                return false;
-            }
-        }
-        return true;
+        return mirrors.quiet();
     }
 
     /** Whether a foreign channel was closed, which tells nobody. */
@@ -214,11 +205,8 @@ final class Flow {
         } else if (!sink.isOpen()) {
             closed(Side.SINK, sink.name());
         } else {
-            for (Outlet mirror : mirrors) {
-                if (!mirror.detached() && !mirror.isOpen() && !mirror.busy()) {
-                    mirrorFailed(mirror, Reason.CLOSED, new AsynchronousCloseException());
-                }
-            }
+            mirrors.checkOpen();
+            stopWith(mirrors.stop());
         }
     }
 
@@ -231,101 +219,23 @@ final class Flow {
      * when the pump stops and nobody works for it any more.
      */
     private boolean deliver() {
-        boolean sinkReady = stop != null || deliver(sink);
-        boolean ready = sinkReady;
-        // A pipeful can be teed past a mirror that has not finished the last one; a shared buffer has to wait for it.
-        boolean teeing = route == Route.SPLICE
-                && bulk
-                && buffer == null
-                && sink.stranded() == 0
-                && !prefix.hasRemaining()
-                && !finished();
-        for (Outlet mirror : mirrors) {
-            if (stop == null && !mirror.detached()) {
-                ready &= serve(mirror, teeing) || stop == null && slow(mirror, sinkReady);
-            }
+        boolean ready = stop != null || deliverToSink();
+        if (stop == null) {
+            // A pipeful can be teed past a mirror that has not finished the last one; other things go to all at once.
+            boolean teeing =
+                    route == Route.SPLICE && bulk && sink.stranded() == 0 && !prefix.hasRemaining() && !finished();
+            ready &= mirrors.serve(teeing, ready);
+            stopWith(mirrors.stop());
         }
-        if (stop != null) {
-            return quiet();
-        }
-        if (ready && buffer != null) {
-            if (quiet()) {
-                CopyBuffer.giveBack(buffer);
-            } else {
-                CopyBuffer.forget();
-            }
-            buffer = null;
-        }
-        return ready;
+        return stop != null ? quiet() : ready;
     }
 
-    private boolean deliver(Outlet outlet) {
-        int drained = outlet.drain();
-        return drained < 0 ? failed(outlet, Side.SINK) : drained > 0;
-    }
-
-    /** Drains a mirror, a file aside; true if it is ready for what comes next, or out of the way. */
-    private boolean serve(Outlet mirror, boolean teeing) {
-        if (!mirror.busy()) {
-            if (mirror.result() < 0) {
-                return failed(mirror, Side.MIRROR);
-            }
-            mirror.advance();
-            if (mirror.blocking() && mirror.pending()) {
-                mirror.drainAside();
-            } else {
-                int drained;
-                do {
-                    drained = mirror.drain();
-                } while (drained > 0 && mirror.advance());
-                if (drained < 0) {
-                    return failed(mirror, Side.MIRROR);
-                }
-            }
+    private boolean deliverToSink() {
+        int drained = sink.drain();
+        if (drained < 0 && stop == null) {
+            stop = new Stop(Reason.FAILED, Side.SINK, sink.name(), sink.call(), -drained, sink.failure());
         }
-        boolean ready = teeing ? mirror.hasRoom() : mirror.idle();
-        if (ready) {
-            mirror.notSlow();
-        }
-        return ready;
-    }
-
-    /** A mirror holds the stream up, if the sink does not; true once it has done so for too long and is detached. */
-    private boolean slow(Outlet mirror, boolean sinkReady) {
-        long patience = mirror.patience();
-        if (patience == 0 || !sinkReady) {
-            mirror.notSlow();
-            return false;
-        }
-        long left = mirror.slowUntil(System.nanoTime()) - System.nanoTime();
-        if (left > 0) {
-            pump.readyAfter(left);
-            return false;
-        }
-        mirror.detach(new SluiceException(
-                mirror.name() + ": detached, since it held the stream up for " + Duration.ofNanos(patience), "", 0));
-        return true;
-    }
-
-    /** True if the pump goes on, without the outlet. */
-    private boolean failed(Outlet outlet, Side side) {
-        int errno = (int) -outlet.result();
-        if (side == Side.MIRROR) {
-            mirrorFailed(outlet, Reason.FAILED, outlet.failure());
-        } else if (stop == null) {
-            stop = new Stop(Reason.FAILED, side, outlet.name(), outlet.call(), errno, outlet.failure());
-        }
-        return stop == null;
-    }
-
-    private void mirrorFailed(Outlet mirror, Reason why, Throwable cause) {
-        if (mirror.detachable()) {
-            mirror.detach(new Stop(why, Side.MIRROR, mirror.name(), mirror.call(), (int) -mirror.result(), cause)
-                    .toException());
-        } else if (stop == null) {
-            int errno = (int) -mirror.result();
-            stop = new Stop(why, Side.MIRROR, mirror.name(), mirror.call(), errno, cause);
-        }
+        return drained > 0;
     }
 
     /** Takes the next bytes from the source, or finds another way to try them next; false if there are none now, or the source failed. */
@@ -366,7 +276,11 @@ final class Flow {
         if (count > 0) {
             taken += count;
             sink.filled(count);
-            tee(pipe, count);
+            if (!mirrors.tee(pipe, count)) {
+                // A tee can't begin where the last one ended: the pipeful leaves through memory, to all who lack of it.
+                sink.strand();
+                untaken = 0;
+            }
             if (adaptive) {
                 lean = count < LEAN ? lean + 1 : 0;
                 bulk = lean < LEAN_TIMES;
@@ -391,71 +305,42 @@ final class Flow {
     /** The pipe of the sink and of every mirror; null if one of them could not be had. */
     private RawPipe borrowPipes() {
         RawPipe pipe = sink.pipe();
-        if (pipe == null || mirrors.length == 0) {
+        if (pipe == null || mirrors.none()) {
             return pipe;
         }
-        int capacity = pipe.capacity();
-        for (Outlet mirror : mirrors) {
-            if (!mirror.detached()) {
-                RawPipe other = mirror.vacantPipe();
-                if (other == null) {
-                    rest();
-                    return null;
-                }
-                capacity = Math.min(capacity, other.capacity());
-            }
-        }
         // An empty mirror pipe with as many slots as the main one takes a whole tee (S22).
-        if (pipe.resize(capacity) != capacity) {
+        int capacity = mirrors.borrowPipes(pipe.capacity());
+        if (capacity < 0 || pipe.resize(capacity) != capacity) {
             rest();
             return null;
         }
         return pipe;
     }
 
-    /**
-     * Duplicates the pipeful to the mirrors. A tee can't begin where the last one ended (S21, S22), so if a mirror got
-     * less than all, the pipeful leaves the pipe through memory, and each mirror is written what it lacks from there.
-     */
-    private void tee(RawPipe pipe, long count) {
-        boolean complete = true;
-        for (Outlet mirror : mirrors) {
-            if (!mirror.detached()) {
-                long teed = Pipes.tee(pipe.readEnd(), mirror.vacantPipe().writeEnd(), count);
-                mirror.teed(Math.max(teed, 0));
-                complete &= teed == count;
-            }
-        }
-        if (!complete) {
-            sink.strand();
-            untaken = 0;
-        }
-    }
-
     /** The next part of a pipeful that a mirror could not take whole. */
     private boolean fillFromStranded() {
-        if (!borrowBuffer()) {
+        CopyBuffer buffer = CopyBuffer.borrow(pump);
+        if (buffer == null) {
             return false;
         }
         int count = sink.readStranded(buffer);
-        for (Outlet mirror : mirrors) {
-            if (!mirror.detached()) {
-                mirror.share(buffer, Math.clamp(mirror.teed() - untaken, 0, count), count);
-            }
-        }
-        untaken += count;
         sink.share(buffer, 0, count);
+        mirrors.shareRest(buffer, untaken, count);
+        untaken += count;
+        CopyBuffer.giveBack(buffer);
         return true;
     }
 
     private boolean fillFromPrefix() {
-        if (!borrowBuffer()) {
+        CopyBuffer buffer = CopyBuffer.borrow(pump);
+        if (buffer == null) {
             return false;
         }
         int count = Math.min(prefix.remaining(), CopyBuffer.SIZE);
         buffer.view().clear().put(0, prefix, prefix.position(), count);
         prefix.position(prefix.position() + count);
-        share(count);
+        share(buffer, count);
+        CopyBuffer.giveBack(buffer);
         return true;
     }
 
@@ -466,37 +351,34 @@ final class Flow {
         return false;
     }
 
-    /** False if the pump will be told when there is a buffer. */
-    private boolean borrowBuffer() {
-        buffer = CopyBuffer.borrow(pump);
-        return buffer != null;
-    }
-
-    private void share(int count) {
+    private void share(CopyBuffer buffer, int count) {
         sink.share(buffer, 0, count);
-        for (Outlet mirror : mirrors) {
-            if (!mirror.detached()) {
-                mirror.share(buffer, 0, count);
-            }
-        }
+        mirrors.share(buffer, count);
     }
 
+    /** False, too, if the pump will be told when there is a buffer. */
     private boolean fillBuffer(long want) {
-        if (!borrowBuffer()) {
+        CopyBuffer buffer = CopyBuffer.borrow(pump);
+        if (buffer == null) {
             return false;
         }
-        long count = source.read(buffer, (int) Math.min(want, CopyBuffer.SIZE));
+        long count;
+        try {
+            count = source.read(buffer, (int) Math.min(want, CopyBuffer.SIZE));
+            if (count > 0) {
+                taken += count;
+                share(buffer, (int) count);
+            }
+        } finally {
+            CopyBuffer.giveBack(buffer);
+        }
         if (count > 0) {
-            taken += count;
-            share((int) count);
             if (adaptive && count >= BULK) {
                 bulk = true;
                 lean = 0;
             }
             return true;
         }
-        CopyBuffer.giveBack(buffer);
-        buffer = null;
         if (count == 0) {
             return end(want);
         }
@@ -562,9 +444,7 @@ final class Flow {
 
     private void rest() {
         sink.rest();
-        for (Outlet mirror : mirrors) {
-            mirror.rest();
-        }
+        mirrors.rest();
     }
 
     private boolean sourceFailed(String call, long count) {
@@ -578,7 +458,7 @@ final class Flow {
     }
 
     private Account account() {
-        return new Account(route, directRoute, reason, sink, mirrors);
+        return new Account(route, directRoute, reason, sink, mirrors.list());
     }
 
     /** When even settling failed: nothing is known of what was left on the way. */
@@ -595,13 +475,7 @@ final class Flow {
         } else {
             rest();
         }
-        for (Outlet mirror : mirrors) {
-            mirror.drop();
-        }
-        if (buffer != null) {
-            CopyBuffer.giveBack(buffer);
-            buffer = null;
-        }
+        mirrors.drop();
         return failure;
     }
 

@@ -10,29 +10,22 @@ import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Pipes;
 import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Route;
-import dev.sluice.io.SluiceException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.WritableByteChannel;
 
 /**
- * The sink of a pump, or a mirror: a descriptor of ours or somebody's channel, and the bytes on their way to it.
+ * The sink of a pump, or one of its {@linkplain Mirror mirrors}: a descriptor of ours or somebody's channel, and the bytes
+ * on their way to it.
  *
  * <p>These wait in up to three places, and leave in this order: what was read out of the pipe because the sink refuses
- * splice; what is in the pipe; and the buffer that all outlets of the pump share while copying. A mirror has a second
- * pipe, which takes the next pipeful while the first is being drained.
+ * splice; what is in the pipe; and the buffer that all outlets of the pump share while copying.
  */
 @SuppressWarnings("exports") // Reaches other modules by qualified export only.
-public final class Outlet implements Runnable, Waiter {
+public sealed class Outlet implements Waiter permits Mirror {
     private final Descriptor descriptor;
     private final WritableByteChannel channel;
-    private final boolean detachable;
-
-    /** For how many nanoseconds a mirror may hold the stream up before it is detached; 0 for ever. */
-    private final long patience;
-
-    private long slowUntil;
 
     /** Why the sink can't be spliced into, or null as long as it can. */
     private String refusal;
@@ -40,15 +33,7 @@ public final class Outlet implements Runnable, Waiter {
     private RawPipe pipe;
     private int inPipe;
 
-    /** Of a mirror: what was teed while the pipe was not empty yet. Only ever touched by the pump. */
-    private RawPipe nextPipe;
-
-    private int inNext;
-    private boolean teeIntoNext;
-
-    /** Of a mirror: how much of the last pipeful it was given. Of the sink: bytes in its pipe to leave by read(2). */
-    private int teed;
-
+    /** Bytes in the pipe that leave it by read(2), to be shared. */
     private int stranded;
 
     private CopyBuffer own;
@@ -66,48 +51,57 @@ public final class Outlet implements Runnable, Waiter {
     private Watch watch;
     private volatile Pump pump;
 
-    /** Set while a pool thread drains this outlet, which then nobody else may touch. */
-    private volatile boolean busy;
-
     private long result;
     private String call = "";
     private IOException failure;
-    private volatile SluiceException detachment;
 
-    private Outlet(
-            Descriptor descriptor, WritableByteChannel channel, String refusal, boolean detachable, long patience) {
-        this.patience = patience;
+    /** Of a descriptor that the caller has acquired and claims, or of a channel. */
+    Outlet(Descriptor descriptor, WritableByteChannel channel, String refusal) {
         this.descriptor = descriptor;
         this.channel = channel;
         this.refusal = refusal;
-        this.detachable = detachable;
     }
 
     /**
      * Becomes the only writer of the descriptor.
      *
-     * @param detachable whether the transfer goes on without this outlet once it has failed
-     * @param patience for how many nanoseconds this outlet may hold the others up before it is detached; 0 for ever
      * @throws ClosedChannelException if it is closed
      */
-    public static Outlet of(Descriptor descriptor, boolean detachable, long patience) throws ClosedChannelException {
+    public static Outlet of(Descriptor descriptor) throws ClosedChannelException {
+        return claimed(new Outlet(acquired(descriptor), null, refusalOf(descriptor)));
+    }
+
+    /** Somebody's channel, which can only be written to. */
+    public static Outlet of(WritableByteChannel channel, String refusal) {
+        return new Outlet(null, channel, refusal);
+    }
+
+    static Descriptor acquired(Descriptor descriptor) throws ClosedChannelException {
         if (!descriptor.acquire()) {
             throw new ClosedChannelException();
         }
-        String refusal = null;
-        if (descriptor.kind() == Descriptor.Kind.TERMINAL) {
-            refusal = "the sink is a terminal";
-        } else if (descriptor.kind() == Descriptor.Kind.FILE && appending(descriptor)) {
-            refusal = "the sink is open for appending (O_APPEND), which splice(2) refuses";
-        }
-        Outlet outlet = new Outlet(descriptor, null, refusal, detachable, patience);
+        return descriptor;
+    }
+
+    static <O extends Outlet> O claimed(O outlet) {
+        Descriptor descriptor = outlet.descriptor();
         try {
             descriptor.claimWriting(outlet);
+            return outlet;
         } catch (IllegalStateException e) {
             descriptor.release();
             throw e;
         }
-        return outlet;
+    }
+
+    /** Why the descriptor can't be spliced into, or null. */
+    static String refusalOf(Descriptor descriptor) {
+        if (descriptor.kind() == Descriptor.Kind.TERMINAL) {
+            return "the sink is a terminal";
+        } else if (descriptor.kind() == Descriptor.Kind.FILE && appending(descriptor)) {
+            return "the sink is open for appending (O_APPEND), which splice(2) refuses";
+        }
+        return null;
     }
 
     /** The descriptor was closed: the pump may be waiting for its other side. */
@@ -117,11 +111,6 @@ public final class Outlet implements Runnable, Waiter {
         if (told != null) {
             told.ready();
         }
-    }
-
-    /** Somebody's channel, which can only be written to. */
-    public static Outlet of(WritableByteChannel channel, String refusal, boolean detachable, long patience) {
-        return new Outlet(null, channel, refusal, detachable, patience);
     }
 
     private static boolean appending(Descriptor descriptor) {
@@ -153,26 +142,6 @@ public final class Outlet implements Runnable, Waiter {
         return descriptor != null && !descriptor.kind().pollable();
     }
 
-    boolean detachable() {
-        return detachable;
-    }
-
-    long patience() {
-        return patience;
-    }
-
-    void notSlow() {
-        slowUntil = 0;
-    }
-
-    /** When the patience with this outlet ends, which is slow from now on if it was not before. */
-    long slowUntil(long now) {
-        if (slowUntil == 0) {
-            slowUntil = now + patience;
-        }
-        return slowUntil;
-    }
-
     boolean isOpen() {
         return descriptor != null ? descriptor.isOpen() : channel.isOpen();
     }
@@ -198,19 +167,6 @@ public final class Outlet implements Runnable, Waiter {
         return spliced > copied || spliced + copied == 0 && refusal == null ? Route.SPLICE : Route.COPY;
     }
 
-    boolean busy() {
-        return busy;
-    }
-
-    boolean detached() {
-        return detachment != null;
-    }
-
-    /** What detached the mirror, or null. */
-    SluiceException detachment() {
-        return detachment;
-    }
-
     /** The result of the call that failed, its name, and what a foreign channel threw. */
     long result() {
         return result;
@@ -222,6 +178,11 @@ public final class Outlet implements Runnable, Waiter {
 
     IOException failure() {
         return failure;
+    }
+
+    void failed(IOException why, int errno) {
+        failure = why;
+        result = errno;
     }
 
     void attach(Pump owner, EventLoop loop) throws IOException {
@@ -236,7 +197,7 @@ public final class Outlet implements Runnable, Waiter {
     }
 
     boolean pending() {
-        return inPipe > 0 || own != null || sharedPosition < sharedLimit;
+        return inPipe > 0 || own != null || shared != null;
     }
 
     /** The outlet's pipe, borrowed if it holds none; null when there is none to be had. */
@@ -252,59 +213,12 @@ public final class Outlet implements Runnable, Waiter {
         inPipe += (int) count;
     }
 
-    /** Of a mirror: nothing is on its way any more. */
-    boolean idle() {
-        return !busy && !pending() && inNext == 0;
-    }
-
-    /**
-     * Of a mirror: whether one of its pipes is empty and may be filled, which {@link #vacantPipe} then gives. What waits in
-     * the second pipe comes before anything new, even if the first has been emptied in this moment.
-     */
-    boolean hasRoom() {
-        if (inNext > 0) {
-            return false;
-        }
-        teeIntoNext = busy || pending();
-        return true;
-    }
-
-    /** After {@link #hasRoom}: the empty pipe, borrowed if need be; null when there is none to be had. */
-    RawPipe vacantPipe() {
-        if (!teeIntoNext) {
-            return pipe();
-        }
-        if (nextPipe == null) {
-            nextPipe = PipePool.shared().borrow();
-        }
-        return nextPipe;
-    }
-
-    /** {@code count} bytes were teed into the vacant pipe. */
-    void teed(long count) {
-        teed = (int) count;
-        if (teeIntoNext) {
-            inNext = teed;
-        } else {
-            inPipe = teed;
-        }
-    }
-
-    /** Makes the second pipe the first, once that is empty; true if there is something in it. */
-    boolean advance() {
-        if (busy || pending() || inNext == 0) {
-            return false;
-        }
+    /** Takes another pipe, with {@code count} bytes inside, for the present one, which is empty. */
+    RawPipe exchange(RawPipe next, int count) {
         RawPipe empty = pipe;
-        pipe = nextPipe;
-        inPipe = inNext;
-        nextPipe = empty;
-        inNext = 0;
-        return true;
-    }
-
-    int teed() {
-        return teed;
+        pipe = next;
+        inPipe = count;
+        return empty;
     }
 
     /** What is in the pipe is to be handed out through memory, by {@link #readStranded}. */
@@ -325,9 +239,11 @@ public final class Outlet implements Runnable, Waiter {
 
     /** The bytes of {@code buffer} from {@code from} to {@code to} are to be written after what is in the pipe. */
     void share(CopyBuffer buffer, int from, int to) {
-        shared = buffer;
-        sharedPosition = from;
-        sharedLimit = to;
+        if (from < to) {
+            shared = buffer.retain();
+            sharedPosition = from;
+            sharedLimit = to;
+        }
     }
 
     /** Counts bytes that reached the sink by a call which needs no pipe. */
@@ -341,18 +257,10 @@ public final class Outlet implements Runnable, Waiter {
 
     /** Gives back what is only needed while bytes are in flight, if none are. */
     void rest() {
-        if (!idle()) {
-            return;
-        }
-        if (pipe != null) {
+        if (pipe != null && !pending()) {
             PipePool.shared().giveBack(pipe);
             pipe = null;
         }
-        if (nextPipe != null) {
-            PipePool.shared().giveBack(nextPipe);
-            nextPipe = null;
-        }
-        shared = null;
     }
 
     /**
@@ -371,8 +279,9 @@ public final class Outlet implements Runnable, Waiter {
                 count = refusal == null ? splicePipe() : readPipe();
             } else {
                 count = write(shared, sharedPosition, sharedLimit);
-                if (count > 0) {
-                    sharedPosition += (int) count;
+                if (count > 0 && (sharedPosition += (int) count) == sharedLimit) {
+                    CopyBuffer.giveBack(shared);
+                    shared = null;
                 }
             }
             if (Errno.wouldBlock(count)) {
@@ -478,41 +387,10 @@ public final class Outlet implements Runnable, Waiter {
         };
     }
 
-    /** Lets a thread of the pool drain this outlet; the pump is told when it has. */
-    void drainAside() {
-        busy = true;
-        BlockingPool.shared().execute(this);
-    }
-
-    @Override
-    public void run() {
-        try {
-            drain();
-        } catch (RuntimeException e) {
-            failure = new IOException(e);
-            result = -Errno.EIO;
-        }
-        synchronized (this) {
-            busy = false;
-            if (detached()) {
-                drop();
-            }
-        }
-        pump.ready();
-    }
-
-    /** Goes on without this outlet. What was on its way to it is dropped. */
-    synchronized void detach(SluiceException why) {
-        detachment = why;
-        if (!busy) {
-            drop();
-        }
-    }
-
     /** Everything that is pending, in order, and what was to follow; nothing is pending afterwards, and the pipe is gone. */
     byte[] takePending(ByteBuffer following) {
         int inOwn = own == null ? 0 : ownLimit - ownPosition;
-        int inShared = sharedLimit - sharedPosition;
+        int inShared = shared == null ? 0 : sharedLimit - sharedPosition;
         int known = inOwn + inPipe + inShared + stranded;
         byte[] bytes = new byte[known + following.remaining()];
         if (inOwn > 0) {
@@ -545,20 +423,16 @@ public final class Outlet implements Runnable, Waiter {
             PipePool.shared().discard(pipe);
             pipe = null;
         }
-        if (nextPipe != null) {
-            PipePool.shared().discard(nextPipe);
-            nextPipe = null;
-        }
         if (own != null) {
             CopyBuffer.giveBack(own);
             own = null;
         }
+        if (shared != null) {
+            CopyBuffer.giveBack(shared);
+            shared = null;
+        }
         inPipe = 0;
-        inNext = 0;
         stranded = 0;
-        shared = null;
-        sharedPosition = 0;
-        sharedLimit = 0;
     }
 
     /** Gives the descriptor back. */

@@ -60,7 +60,7 @@ public final class Pump implements Runnable, Waiter {
      *
      * @param onEnd run once when the pump has ended, on the thread of its last step; must not block
      */
-    public Pump(Inlet source, Outlet sink, List<Outlet> mirrors, Options options, Runnable onEnd) {
+    public Pump(Inlet source, Outlet sink, List<Mirror> mirrors, Options options, Runnable onEnd) {
         this.flow = new Flow(this, source, sink, mirrors, options);
         this.onEnd = onEnd;
     }

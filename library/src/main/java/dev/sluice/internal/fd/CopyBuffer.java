@@ -5,9 +5,12 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.LinkedHashSet;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A buffer of native memory for the copying route, lent like a pipe: only while bytes are in flight.
+ *
+ * <p>Several outlets may write from one buffer, each at its own pace: who {@linkplain #retain retains} it gives it back.
  *
  * <p>The memory is never returned to the system, so at most {@link #MAX} are ever made; whoever finds none left waits
  * for its turn, told through {@link Waiter#ready}. That bounds what stalled flows can hold.
@@ -29,6 +32,7 @@ public final class CopyBuffer {
     private final MemorySegment segment = Arena.ofAuto().allocate(SIZE, 4096);
     private final ByteBuffer view = segment.asByteBuffer();
     private final long address = segment.address();
+    private final AtomicInteger users = new AtomicInteger(1);
 
     private CopyBuffer() {}
 
@@ -38,7 +42,7 @@ public final class CopyBuffer {
             CopyBuffer buffer = IDLE.pollLast();
             if (buffer != null) {
                 WAITING.remove(waiter);
-                return buffer;
+                return buffer.lent();
             }
             if (made >= MAX) {
                 WAITING.add(waiter);
@@ -54,14 +58,29 @@ public final class CopyBuffer {
         synchronized (IDLE) {
             CopyBuffer buffer = IDLE.pollLast();
             if (buffer != null) {
-                return buffer;
+                return buffer.lent();
             }
             made++;
         }
         return new CopyBuffer();
     }
 
+    private CopyBuffer lent() {
+        users.set(1);
+        return this;
+    }
+
+    /** One more user, who has to give the buffer back, too. */
+    public CopyBuffer retain() {
+        users.incrementAndGet();
+        return this;
+    }
+
+    /** The last of its users makes it free for others. */
     public static void giveBack(CopyBuffer buffer) {
+        if (buffer.users.decrementAndGet() > 0) {
+            return;
+        }
         buffer.view.clear();
         Waiter next;
         synchronized (IDLE) {
@@ -88,13 +107,6 @@ public final class CopyBuffer {
         }
         if (next != null) {
             next.ready();
-        }
-    }
-
-    /** Instead of giving a buffer back that somebody who was left behind still writes from. */
-    public static void forget() {
-        synchronized (IDLE) {
-            made--;
         }
     }
 
