@@ -1,5 +1,6 @@
 package dev.sluice;
 
+import dev.sluice.file.Recording;
 import dev.sluice.io.Route;
 import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferResult;
@@ -61,11 +62,18 @@ public final class Pipeline {
 
     /** Adds a mirror that is waited for, however slow it is. */
     public Pipeline mirror(WritableByteChannel mirror, MirrorFailure onFailure) {
-        return mirror(mirror, new MirrorPolicy(onFailure, Duration.ZERO));
+        return mirror(mirror, new MirrorPolicy(onFailure, SlowMirror.BLOCK, Duration.ZERO));
     }
 
-    /** Adds a mirror. */
+    /**
+     * Adds a mirror.
+     *
+     * @throws IllegalArgumentException if the policy is to leave gaps and the mirror is no {@link Recording}
+     */
     public Pipeline mirror(WritableByteChannel mirror, MirrorPolicy policy) {
+        if (policy.onSlow() == SlowMirror.DROP && !(mirror instanceof Recording)) {
+            throw new IllegalArgumentException(mirror + ": only a Recording can tell where bytes are missing");
+        }
         mirrors.add(new Mirrored(Objects.requireNonNull(mirror, "mirror"), Objects.requireNonNull(policy, "policy")));
         return this;
     }

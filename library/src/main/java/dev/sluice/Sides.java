@@ -46,7 +46,9 @@ final class Sides {
 
     Mirror mirror(WritableByteChannel channel, MirrorPolicy policy) throws ClosedChannelException {
         Mirror.Terms terms = new Mirror.Terms(
-                policy.onFailure() == MirrorFailure.DETACH, policy.patience().toNanos());
+                policy.onFailure() == MirrorFailure.DETACH,
+                Mirror.Slow.valueOf(policy.onSlow().name()),
+                policy.patience().toNanos());
         Mirror mirror;
         try {
             mirror = Mirror.of(descriptor(channel), terms);

@@ -3,6 +3,7 @@ package dev.sluice.file;
 import dev.sluice.internal.fd.CopyBuffer;
 import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.fd.Descriptors;
+import dev.sluice.internal.fd.Tape;
 import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Native;
 import dev.sluice.io.SluiceException;
@@ -68,6 +69,31 @@ public final class KernelFile implements SeekableByteChannel {
             Files.setFlags(fd, Files.flags(fd) | Files.O_NONBLOCK);
         }
         return new KernelFile(descriptor);
+    }
+
+    /** The first file of a recording. */
+    static KernelFile recording(Path path, String name, Tape tape) throws IOException {
+        if (!Native.available()) {
+            throw new UnsupportedOperationException("Recording is not available: " + Native.unavailable());
+        }
+        return new KernelFile(new Descriptor(create(path), Descriptor.Kind.FILE, name, tape));
+    }
+
+    private static int create(Path path) throws IOException {
+        int flags = Files.O_WRONLY | Files.O_CREAT | Files.O_EXCL | Files.O_NOCTTY;
+        int fd = Files.open(path.toString(), flags, OWNER_AND_OTHERS);
+        if (fd < 0) {
+            throw Descriptor.failure("open", path.toString(), fd);
+        }
+        return fd;
+    }
+
+    /** Goes on in a new file. The number stays, so that whoever writes to it notices nothing. */
+    void turnTo(Path path) throws IOException {
+        int fd = create(path);
+        int result = Files.replace(descriptor.fd(), fd);
+        Files.close(fd);
+        check("dup3", result);
     }
 
     private static int flags(List<OpenOption> options) {
@@ -157,13 +183,18 @@ public final class KernelFile implements SeekableByteChannel {
     private void writeBlock(ByteBuffer buffer) throws IOException {
         CopyBuffer copy = CopyBuffer.borrowBriefly();
         try {
-            int length = Math.min(CopyBuffer.SIZE, buffer.remaining());
+            Tape tape = descriptor.tape();
+            int room = tape == null ? CopyBuffer.SIZE : Math.min(CopyBuffer.SIZE, tape.room());
+            int length = Math.min(room, buffer.remaining());
             copy.view().put(0, buffer, buffer.position(), length);
             long count = Files.write(descriptor.fd(), copy.address(), length);
             if (count < 0) {
                 throw descriptor.failure("write", count);
             }
             buffer.position(buffer.position() + (int) count);
+            if (tape != null) {
+                tape.wrote(count);
+            }
         } finally {
             CopyBuffer.giveBack(copy);
         }

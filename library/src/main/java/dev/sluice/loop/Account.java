@@ -69,7 +69,13 @@ record Account(Route route, Route directRoute, String reason, Outlet sink, List<
         for (Mirror mirror : mirrors) {
             String why = mirrorReason(mirror);
             results.add(new MirrorResult(
-                    mirror.name(), mirror.accepted(), mirror.route(), why, Optional.ofNullable(mirror.detachment())));
+                    mirror.name(),
+                    mirror.accepted(),
+                    mirror.route(),
+                    why,
+                    mirror.gaps(),
+                    mirror.missed(),
+                    Optional.ofNullable(mirror.detachment())));
         }
         return results;
     }

@@ -224,7 +224,7 @@ final class Flow {
             // A pipeful can be teed past a mirror that has not finished the last one; other things go to all at once.
             boolean teeing =
                     route == Route.SPLICE && bulk && sink.stranded() == 0 && !prefix.hasRemaining() && !finished();
-            ready &= mirrors.serve(teeing, ready);
+            ready &= mirrors.serve(teeing, ready, finished());
             stopWith(mirrors.stop());
         }
         return stop != null ? quiet() : ready;

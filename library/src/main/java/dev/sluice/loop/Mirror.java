@@ -1,9 +1,11 @@
 package dev.sluice.loop;
 
+import dev.sluice.internal.fd.CopyBuffer;
 import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.fd.PipePool;
 import dev.sluice.internal.fd.RawPipe;
 import dev.sluice.internal.linux.Errno;
+import dev.sluice.internal.linux.Files;
 import dev.sluice.io.SluiceException;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
@@ -15,6 +17,8 @@ import java.nio.channels.WritableByteChannel;
  */
 @SuppressWarnings("exports") // Reaches other modules by qualified export only.
 public final class Mirror extends Outlet implements Runnable {
+    private static final int PAGE = 4096;
+
     private final Terms terms;
     private long slowUntil;
 
@@ -32,13 +36,30 @@ public final class Mirror extends Outlet implements Runnable {
 
     private volatile SluiceException detachment;
 
+    /** Of the stream: what went to the mirror, delivered or not, and what passed it by. Only ever touched by the pump. */
+    private long given;
+
+    private boolean skipping;
+    private long missed;
+    private long gaps;
+    private long lastGap = -1;
+
     /**
      * What becomes of a mirror that fails or is slow.
      *
      * @param detachable whether the transfer goes on without a mirror that has failed
-     * @param patience for how many nanoseconds it may hold the stream up before it is detached; 0 for ever
+     * @param slow what happens once it has held the stream up for too long
+     * @param patience for how many nanoseconds it may do so
      */
-    public record Terms(boolean detachable, long patience) {}
+    public record Terms(boolean detachable, Slow slow, long patience) {}
+
+    /** What becomes of a mirror that is slow. */
+    public enum Slow {
+        BLOCK,
+        DETACH,
+        /** It misses what comes before it has caught up. Only with a tape, which can say so. */
+        DROP
+    }
 
     private Mirror(Descriptor descriptor, WritableByteChannel channel, String refusal, Terms terms) {
         super(descriptor, channel, refusal);
@@ -87,6 +108,7 @@ public final class Mirror extends Outlet implements Runnable {
      * @param teeing whether what comes next is a pipeful, for which one empty pipe will do
      */
     int serve(boolean teeing) {
+        skipping = false;
         if (!busy) {
             if (result() < 0) {
                 return (int) result();
@@ -104,7 +126,10 @@ public final class Mirror extends Outlet implements Runnable {
                 }
             }
         }
-        return (teeing ? hasRoom() : idle()) ? 1 : 0;
+        if (teeing) {
+            return hasRoom() ? 1 : 0;
+        }
+        return (terms.slow() == Slow.DROP ? canKeep() : idle()) ? 1 : 0;
     }
 
     /**
@@ -117,6 +142,77 @@ public final class Mirror extends Outlet implements Runnable {
         }
         teeIntoNext = busy || pending();
         return true;
+    }
+
+    /**
+     * Whether a part of a buffer fits into the pipes. A mirror that may drop does not share the buffer: each part would have
+     * to wait until the last one is written, or be dropped however fast the disk is.
+     */
+    private boolean canKeep() {
+        teeIntoNext = busy || pending() || inNext > 0;
+        // A part takes at most one slot more than it has pages.
+        return inNext == 0 || inNext + CopyBuffer.SIZE + PAGE <= nextPipe.capacity();
+    }
+
+    /** The bytes go into the pipe at once, as far as there is room. */
+    private void keep(CopyBuffer buffer, int from, int length) {
+        RawPipe pipe = vacantPipe();
+        long count = pipe == null ? 0 : Files.write(pipe.writeEnd(), buffer.address() + from, length);
+        int kept = (int) Math.max(count, 0);
+        if (teeIntoNext) {
+            inNext += kept;
+        } else {
+            filled(kept);
+        }
+        given += kept;
+        if (kept < length) {
+            missed(length - kept);
+        }
+    }
+
+    @Override
+    void share(CopyBuffer buffer, int from, int to) {
+        if (skipping) {
+            missed(to - from);
+        } else if (terms.slow() == Slow.DROP && from < to) {
+            keep(buffer, from, to - from);
+        } else {
+            given += to - from;
+            super.share(buffer, from, to);
+        }
+    }
+
+    /** The mirror is not to get what comes next. */
+    void skip() {
+        skipping = true;
+    }
+
+    boolean skipping() {
+        return skipping;
+    }
+
+    /** The last pipeful passed it by. */
+    void skipped(long count) {
+        missed(count);
+        // It lacks nothing that would still have to be shared.
+        teed = (int) count;
+    }
+
+    private void missed(long count) {
+        if (count > 0) {
+            gaps += given == lastGap ? 0 : 1;
+            lastGap = given;
+            missed += count;
+            tape().missed(given, count);
+        }
+    }
+
+    long gaps() {
+        return gaps;
+    }
+
+    long missed() {
+        return missed;
     }
 
     /** After {@link #serve} found room: the empty pipe, borrowed if need be; null when there is none to be had. */
@@ -133,6 +229,7 @@ public final class Mirror extends Outlet implements Runnable {
     /** {@code count} bytes were teed into the vacant pipe. */
     void teed(long count) {
         teed = (int) count;
+        given += count;
         if (teeIntoNext) {
             inNext = teed;
         } else {

@@ -99,28 +99,29 @@ final class Mirrors {
      *
      * @param teeing whether what comes next is a pipeful
      * @param sinkReady whether only the mirrors hold the stream up
+     * @param last whether nothing comes next
      */
-    boolean serve(boolean teeing, boolean sinkReady) {
+    boolean serve(boolean teeing, boolean sinkReady, boolean last) {
         boolean ready = true;
         for (Mirror mirror : all) {
             if (stop == null && !mirror.detached()) {
                 int served = mirror.serve(teeing);
                 if (served < 0) {
                     failed(mirror, Reason.FAILED, mirror.failure());
-                } else if (served > 0) {
+                } else if (served > 0 && !(last && !mirror.idle())) {
                     mirror.keepsUp();
                 } else {
-                    ready &= slow(mirror, sinkReady);
+                    ready &= slow(mirror, sinkReady, last);
                 }
             }
         }
         return ready && stop == null;
     }
 
-    /** A mirror holds the stream up, if the sink does not; true once it has done so for too long and is detached. */
-    private boolean slow(Mirror mirror, boolean sinkReady) {
-        long patience = mirror.terms().patience();
-        if (patience == 0 || !sinkReady) {
+    /** A mirror holds the stream up, if the sink does not; true once it has done so for too long and is passed by. */
+    private boolean slow(Mirror mirror, boolean sinkReady, boolean last) {
+        Mirror.Slow terms = mirror.terms().slow();
+        if (terms == Mirror.Slow.BLOCK || !sinkReady || last && terms == Mirror.Slow.DROP) {
             mirror.keepsUp();
             return false;
         }
@@ -129,8 +130,13 @@ final class Mirrors {
             pump.readyAfter(left);
             return false;
         }
-        mirror.detach(new SluiceException(
-                mirror.name() + ": detached, since it held the stream up for " + Duration.ofNanos(patience), "", 0));
+        if (terms == Mirror.Slow.DROP) {
+            mirror.skip();
+            return true;
+        }
+        Duration patience = Duration.ofNanos(mirror.terms().patience());
+        mirror.detach(
+                new SluiceException(mirror.name() + ": detached, since it held the stream up for " + patience, "", 0));
         return true;
     }
 
@@ -147,7 +153,7 @@ final class Mirrors {
     int borrowPipes(int capacity) {
         int smallest = capacity;
         for (Mirror mirror : all) {
-            if (!mirror.detached()) {
+            if (!mirror.detached() && !mirror.skipping()) {
                 RawPipe pipe = mirror.vacantPipe();
                 if (pipe == null) {
                     return -1;
@@ -162,7 +168,12 @@ final class Mirrors {
     boolean tee(RawPipe pipe, long count) {
         boolean complete = true;
         for (Mirror mirror : all) {
-            if (!mirror.detached()) {
+            if (mirror.detached()) {
+                continue;
+            }
+            if (mirror.skipping()) {
+                mirror.skipped(count);
+            } else {
                 long teed = Pipes.tee(pipe.readEnd(), mirror.vacantPipe().writeEnd(), count);
                 mirror.teed(Math.max(teed, 0));
                 complete &= teed == count;

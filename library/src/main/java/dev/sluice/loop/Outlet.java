@@ -4,12 +4,14 @@ import dev.sluice.internal.fd.CopyBuffer;
 import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.fd.PipePool;
 import dev.sluice.internal.fd.RawPipe;
+import dev.sluice.internal.fd.Tape;
 import dev.sluice.internal.fd.Waiter;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Pipes;
 import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Route;
+import dev.sluice.io.SluiceException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
@@ -26,6 +28,7 @@ import java.nio.channels.WritableByteChannel;
 public sealed class Outlet implements Waiter permits Mirror {
     private final Descriptor descriptor;
     private final WritableByteChannel channel;
+    private final Tape tape;
 
     /** Why the sink can't be spliced into, or null as long as it can. */
     private String refusal;
@@ -59,6 +62,7 @@ public sealed class Outlet implements Waiter permits Mirror {
     Outlet(Descriptor descriptor, WritableByteChannel channel, String refusal) {
         this.descriptor = descriptor;
         this.channel = channel;
+        this.tape = descriptor == null ? null : descriptor.tape();
         this.refusal = refusal;
     }
 
@@ -213,6 +217,10 @@ public sealed class Outlet implements Waiter permits Mirror {
         inPipe += (int) count;
     }
 
+    Tape tape() {
+        return tape;
+    }
+
     /** Takes another pipe, with {@code count} bytes inside, for the present one, which is empty. */
     RawPipe exchange(RawPipe next, int count) {
         RawPipe empty = pipe;
@@ -268,21 +276,9 @@ public sealed class Outlet implements Waiter permits Mirror {
      */
     int drain() {
         while (pending()) {
-            long count;
-            if (own != null) {
-                count = write(own, ownPosition, ownLimit);
-                if (count > 0 && (ownPosition += (int) count) == ownLimit) {
-                    CopyBuffer.giveBack(own);
-                    own = null;
-                }
-            } else if (inPipe > 0) {
-                count = refusal == null ? splicePipe() : readPipe();
-            } else {
-                count = write(shared, sharedPosition, sharedLimit);
-                if (count > 0 && (sharedPosition += (int) count) == sharedLimit) {
-                    CopyBuffer.giveBack(shared);
-                    shared = null;
-                }
+            long count = room();
+            if (count > 0) {
+                count = deliver((int) count);
             }
             if (Errno.wouldBlock(count)) {
                 if (blocked()) {
@@ -294,6 +290,41 @@ public sealed class Outlet implements Waiter permits Mirror {
             }
         }
         return 1;
+    }
+
+    /** One call, for at most {@code room} bytes. */
+    private long deliver(int room) {
+        long count;
+        if (own != null) {
+            count = write(own, ownPosition, Math.min(ownLimit - ownPosition, room));
+            if (count > 0 && (ownPosition += (int) count) == ownLimit) {
+                CopyBuffer.giveBack(own);
+                own = null;
+            }
+        } else if (inPipe > 0) {
+            count = refusal == null ? splicePipe(Math.min(inPipe, room)) : readPipe();
+        } else {
+            count = write(shared, sharedPosition, Math.min(sharedLimit - sharedPosition, room));
+            if (count > 0 && (sharedPosition += (int) count) == sharedLimit) {
+                CopyBuffer.giveBack(shared);
+                shared = null;
+            }
+        }
+        return count;
+    }
+
+    /** How many bytes the next call may write, or −errno. */
+    private long room() {
+        if (tape == null) {
+            return Integer.MAX_VALUE;
+        }
+        try {
+            return tape.room();
+        } catch (IOException e) {
+            failure = e;
+            call = "open";
+            return -(e instanceof SluiceException known && known.errno() > 0 ? known.errno() : Errno.EIO);
+        }
     }
 
     /** After EAGAIN: true if the pump is going to be told. */
@@ -311,13 +342,14 @@ public sealed class Outlet implements Waiter permits Mirror {
         return true;
     }
 
-    private long splicePipe() {
+    /** Never more than is inside: asking for it corks the socket when 16 buffers went at once (S4). */
+    private long splicePipe(int length) {
         clear();
-        // Exactly what is inside: asking for more corks the socket when 16 buffers went at once (S4).
-        long count = Pipes.splice(pipe.readEnd(), descriptor.fd(), inPipe);
+        long count = Pipes.splice(pipe.readEnd(), descriptor.fd(), length);
         if (count > 0) {
             inPipe -= (int) count;
             spliced += count;
+            wrote(count);
         } else if (count == 0 || refused(count)) {
             // The bytes are safe in the pipe; they leave it by read(2), in order (S8, S9).
             refusal = "the sink refuses splice(2)" + (count < 0 ? ": " + Errno.name((int) -count) : "");
@@ -344,28 +376,35 @@ public sealed class Outlet implements Waiter permits Mirror {
         return (int) count;
     }
 
-    private long write(CopyBuffer buffer, int from, int to) {
+    private void wrote(long count) {
+        if (tape != null) {
+            tape.wrote(count);
+        }
+    }
+
+    private long write(CopyBuffer buffer, int from, int length) {
         clear();
         long count;
         if (descriptor == null) {
-            count = writeChannel(buffer, from, to);
+            count = writeChannel(buffer, from, length);
         } else if (descriptor.kind() == Descriptor.Kind.SOCKET) {
             call = "send";
-            count = Sockets.send(descriptor.fd(), buffer.address() + from, to - from);
+            count = Sockets.send(descriptor.fd(), buffer.address() + from, length);
         } else {
             call = "write";
-            count = Files.write(descriptor.fd(), buffer.address() + from, to - from);
+            count = Files.write(descriptor.fd(), buffer.address() + from, length);
         }
         if (count > 0) {
             copied += count;
+            wrote(count);
         }
         return count;
     }
 
-    private long writeChannel(CopyBuffer buffer, int from, int to) {
+    private long writeChannel(CopyBuffer buffer, int from, int length) {
         call = "write";
         try {
-            int count = channel.write(buffer.view().clear().limit(to).position(from));
+            int count = channel.write(buffer.view().clear().limit(from + length).position(from));
             return count == 0 ? -Errno.EAGAIN : count;
         } catch (IOException e) {
             failure = e;

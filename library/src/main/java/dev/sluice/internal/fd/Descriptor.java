@@ -48,6 +48,7 @@ public final class Descriptor {
 
     private final int fd;
     private final Kind kind;
+    private final Tape tape;
     private volatile String name;
 
     /** The number of users, the owner included, with {@link #CLOSED} set once it has closed. */
@@ -71,9 +72,15 @@ public final class Descriptor {
 
     /** Takes ownership of {@code fd}. */
     public Descriptor(int fd, Kind kind, String name) {
+        this(fd, kind, name, null);
+    }
+
+    /** A descriptor whose file changes on the way. */
+    public Descriptor(int fd, Kind kind, String name, Tape tape) {
         this.fd = fd;
         this.kind = kind;
         this.name = name;
+        this.tape = tape;
     }
 
     /**
@@ -102,6 +109,11 @@ public final class Descriptor {
 
     public Kind kind() {
         return kind;
+    }
+
+    /** Who decides what is written to, or null: then it is always the same. */
+    public Tape tape() {
+        return tape;
     }
 
     /** The address or path, for messages. */

@@ -46,6 +46,7 @@ public final class Files {
 
     private static final MemorySegment OPEN = Native.function("open");
     private static final MemorySegment CLOSE = Native.function("close");
+    private static final MemorySegment DUP3 = Native.function("dup3");
     private static final MemorySegment READ = Native.function("read");
     private static final MemorySegment WRITE = Native.function("write");
     private static final MemorySegment LSEEK = Native.function("lseek");
@@ -126,6 +127,11 @@ public final class Files {
 
     public static int duplicate(int fd) {
         return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    }
+
+    /** Makes {@code fd} stand for the open file of {@code next}, in one step for whoever uses it; dup3(2). */
+    public static int replace(int fd, int next) {
+        return Native.callInt(DUP3, next, fd, O_CLOEXEC, 0, 0, 0);
     }
 
     /** Bytes that can be read at once from a pipe or a socket, or −errno. */
