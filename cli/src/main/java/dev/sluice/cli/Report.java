@@ -76,10 +76,18 @@ record Report(TransferResult result, double cpuSeconds, String sha256, IOExcepti
         json.writeNumberField("bytes", mirror.bytes());
         json.writeStringField("route", mirror.route().name());
         json.writeStringField("reason", mirror.reason());
+        json.writeNumberField("gaps", mirror.gaps());
+        json.writeNumberField("missed", mirror.missed());
         if (mirror.failure().isPresent()) {
             json.writeStringField("error", mirror.failure().get().getMessage());
         }
         json.writeEndObject();
+    }
+
+    private static String missed(MirrorResult mirror) {
+        return mirror.gaps() == 0
+                ? ""
+                : "; " + Units.bytes(mirror.missed()) + " are missing in " + mirror.gaps() + " gaps, see the index";
     }
 
     /** For people, on stderr. */
@@ -100,7 +108,7 @@ record Report(TransferResult result, double cpuSeconds, String sha256, IOExcepti
                     .map(m -> "; detached: " + m)
                     .orElse("");
             Console.say(mirror.name() + ": " + Units.bytes(mirror.bytes()) + " by " + mirror.route() + ": "
-                    + mirror.reason() + failed);
+                    + mirror.reason() + missed(mirror) + failed);
         }
         if (sha256 != null) {
             Console.say("sha256 " + sha256);

@@ -5,6 +5,7 @@ import dev.sluice.io.TransferException;
 import java.io.IOException;
 import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 
@@ -25,6 +26,8 @@ final class Trouble {
                         missing.getFile() + ": open: ENOENT; no such file or directory; check the path";
                     case AccessDeniedException denied ->
                         denied.getFile() + ": open: EACCES; no permission; check the owner and the mode";
+                    case FileAlreadyExistsException there ->
+                        there.getFile() + ": open: EEXIST; choose another name, or move what is there";
                     case FileSystemException file ->
                         file.getFile() + ": "
                                 + (file.getReason() == null ? "the file system failed" : file.getReason());

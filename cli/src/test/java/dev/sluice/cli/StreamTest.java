@@ -102,6 +102,51 @@ class StreamTest {
         }
     }
 
+    @Test
+    void recordInParts() throws Exception {
+        Path file = directory.resolve("film");
+        String[] command = {
+            "record",
+            "127.0.0.1:0",
+            "",
+            file.toString(),
+            "--print-address",
+            "--json",
+            "--rotate-size",
+            "2m",
+            "--on-slow",
+            "drop"
+        };
+        try (ServerSocket target = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            command[2] = "127.0.0.1:" + target.getLocalPort();
+            try (Sluice sluice = Sluice.start(command);
+                    Socket camera = new Socket(InetAddress.getLoopbackAddress(), sluice.port());
+                    Socket client = target.accept()) {
+                Thread sending = Thread.ofVirtual().start(() -> send(camera));
+                assertThat(client.getInputStream().readAllBytes()).hasSize(BYTES.length);
+                sending.join();
+                Sluice.End end = sluice.end();
+                assertThat(end.code()).as(end.err()).isZero();
+                assertThat(ParsedJson.list(ParsedJson.object(end.out()).get("mirrors"))
+                                .getFirst())
+                        .containsEntry("bytes", (long) BYTES.length)
+                        .containsEntry("gaps", 0L);
+            }
+            assertThat(directory.resolve("film.000001")).hasSize(2 << 20);
+            assertThat(directory.resolve("film.000003")).hasSize(BYTES.length - (4 << 20));
+            assertThat(Files.readAllLines(directory.resolve("film.index")))
+                    .hasSize(4)
+                    .last()
+                    .asString()
+                    .contains("\"end\":" + BYTES.length);
+            try (Sluice again = Sluice.start(command)) {
+                Sluice.End end = again.end();
+                assertThat(end.code()).isEqualTo(1);
+                assertThat(end.err()).contains("film.index").contains("EEXIST").hasLineCount(1);
+            }
+        }
+    }
+
     private static void send(Socket camera) {
         try (camera) {
             camera.getOutputStream().write(BYTES);
