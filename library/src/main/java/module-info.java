@@ -1,4 +1,5 @@
 /** Zero-copy I/O for Java on Linux. */
+@SuppressWarnings("module") // The relay is built after the library.
 module dev.sluice {
     exports dev.sluice;
     exports dev.sluice.file;
@@ -6,4 +7,8 @@ module dev.sluice {
     exports dev.sluice.loop;
     exports dev.sluice.net;
     exports dev.sluice.pipe;
+    exports dev.sluice.internal.fd to
+            dev.sluice.relay;
+    exports dev.sluice.internal.linux to
+            dev.sluice.relay;
 }

@@ -38,6 +38,8 @@ public final class Sluice {
      * before it has been delivered, by shutting down the output of the other channel, so that a peer which waits for the
      * end of the request gets it and can still reply (tcp(7), shutdown(2)).
      *
+     * <p>A peer that has reset the connection is never taken for one that has finished: its end is not carried over.
+     *
      * <p>A direction that fails does not lose the other: after a failed write the replies still come through; after a
      * failed read the other direction is cancelled, as its sink is gone. Failures of the peers are in the result and not
      * thrown. Neither channel is closed. Blocks by parking; an interrupt cancels both directions and stays set.

@@ -30,12 +30,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -296,21 +296,22 @@ class MirrorTest {
         }
     }
 
-    @RepeatedTest(4)
-    @DisplayName("Pipefuls reach a file in their order, however the end of one write and the next pipeful meet")
-    void pipefulsKeepTheirOrder() throws Exception {
+    @ParameterizedTest
+    @CsvSource({"UNIX, SPLICE, 1500", "TCP, SPLICE, 1500", "TCP, COPY, 30000", "TCP, COPY, 1500", "UNIX, COPY, 30000"})
+    @DisplayName("Bytes reach a file in their order, however the end of one write, an edge and the next bytes meet")
+    void aFileKeepsTheOrder(Kind kind, Route route, int chunk) throws Exception {
         Path tape = directory.resolve("order");
         byte[] film = Bytes.random(SEED, 32 << 20);
-        try (Pair from = Pair.open(Kind.UNIX);
-                Pair to = Pair.open(Kind.UNIX);
+        try (Pair from = Pair.open(kind);
+                Pair to = Pair.open(kind);
                 KernelFile file = KernelFile.open(tape, WRITE, CREATE)) {
             CompletableFuture<Object> sent = Bytes.async(() -> {
-                // Many short pipefuls, so that a write often ends just while the next pipeful is decided upon.
-                Bytes.write(from.far(), film, 1500);
+                // Many short steps, so that a write often ends just while the next step is decided upon.
+                Bytes.write(from.far(), film, chunk);
                 return from.far().shutdownOutput();
             });
             CompletableFuture<byte[]> received = Bytes.async(() -> Bytes.readAll(to.far()));
-            Pipeline.from(from.near()).mirror(file).route(Route.SPLICE).to(to.near());
+            Pipeline.from(from.near()).mirror(file).route(route).to(to.near());
             to.near().close();
             sent.get();
             assertThat(Arrays.mismatch(received.get(), film)).as("sink").isEqualTo(-1);

@@ -28,9 +28,7 @@ record Account(Route route, Route directRoute, String reason, Outlet sink, List<
     /** What the peer of a TCP sink has not acknowledged, or −1. */
     long unacknowledged() {
         Descriptor descriptor = sink.descriptor();
-        boolean tcp = descriptor != null
-                && descriptor.kind() == Descriptor.Kind.SOCKET
-                && Sockets.option(descriptor.fd(), Sockets.SOL_SOCKET, Sockets.SO_DOMAIN) != Sockets.AF_UNIX;
+        boolean tcp = descriptor != null && descriptor.tcp();
         return tcp ? Math.max(0, Sockets.unacknowledged(descriptor.fd())) : -1;
     }
 

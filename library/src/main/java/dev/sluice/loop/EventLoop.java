@@ -25,6 +25,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 public final class EventLoop implements Executor, AutoCloseable {
     private static final System.Logger LOG = System.getLogger(EventLoop.class.getName());
     private static final int EVENTS_PER_WAIT = 256;
+    private static final int MAX_CANCELLED = 256;
 
     /** In the place of a watch's index: the event is for the eventfd that wakes the loop. */
     private static final long WAKE_UP = -1;
@@ -43,6 +44,9 @@ public final class EventLoop implements Executor, AutoCloseable {
     private final ArrayDeque<Runnable> turns = new ArrayDeque<>();
 
     private final PriorityQueue<Timer> timers = new PriorityQueue<>();
+
+    /** Roughly how many timers in the queue will do nothing when they are due. */
+    private final AtomicInteger cancelled = new AtomicInteger();
 
     /** Watches by their index, which epoll hands back with each event. Changed under the lock, read by the loop. */
     private volatile Watch[] watches = new Watch[64];
@@ -142,24 +146,33 @@ public final class EventLoop implements Executor, AutoCloseable {
 
     /** Runs the task on the loop's thread after the delay, to the millisecond. */
     public Timer schedule(long delayNanos, Runnable task) {
-        Timer timer = new Timer(System.nanoTime() + delayNanos, task);
-        execute(() -> timers.add(timer));
+        Timer timer = new Timer(this, System.nanoTime() + delayNanos, task);
+        if (inLoop()) {
+            timers.add(timer);
+        } else {
+            execute(() -> timers.add(timer));
+        }
         return timer;
     }
 
     /** A task that waits for its time. */
     public static final class Timer implements Comparable<Timer> {
+        private final EventLoop loop;
         private final long due;
         private volatile Runnable task;
 
-        private Timer(long due, Runnable task) {
+        private Timer(EventLoop loop, long due, Runnable task) {
+            this.loop = loop;
             this.due = due;
             this.task = task;
         }
 
         /** The task will not be run, unless it is running already. */
         public void cancel() {
-            task = null;
+            if (task != null) {
+                task = null;
+                loop.cancelled.incrementAndGet();
+            }
         }
 
         @Override
@@ -170,7 +183,7 @@ public final class EventLoop implements Executor, AutoCloseable {
 
     /** Registers both directions for as long as the descriptor lives; returns the watch's index. */
     int register(Descriptor descriptor, Watch watch) throws IOException {
-        int interest = Polling.EPOLLIN | Polling.EPOLLOUT | Polling.EPOLLRDHUP | Polling.EPOLLET;
+        int interest = Polling.EPOLLIN | Polling.EPOLLPRI | Polling.EPOLLOUT | Polling.EPOLLRDHUP | Polling.EPOLLET;
         synchronized (registry) {
             if (released) {
                 throw new RejectedExecutionException("the event loop " + thread.getName() + " is closed");
@@ -269,6 +282,11 @@ public final class EventLoop implements Executor, AutoCloseable {
     }
 
     private void fireTimers() {
+        if (cancelled.get() > MAX_CANCELLED && cancelled.get() > timers.size() / 2) {
+            // Most timers are there for what hardly ever happens: they would pile up until they are due.
+            timers.removeIf(timer -> timer.task == null);
+            cancelled.set(0);
+        }
         Timer next;
         while ((next = timers.peek()) != null && (next.task == null || next.due - System.nanoTime() <= 0)) {
             Runnable task = timers.poll().task;

@@ -1,6 +1,7 @@
 package dev.sluice.loop;
 
 import dev.sluice.internal.fd.CopyBuffer;
+import dev.sluice.internal.fd.PipePool;
 import dev.sluice.internal.fd.RawPipe;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
@@ -66,8 +67,11 @@ final class Flow {
     private boolean bulk = true;
     private int lean;
     private String reason;
-    private long taken;
+    private volatile long taken;
     private boolean atEnd;
+
+    /** The last read took everything that there was then. */
+    private boolean emptied;
 
     /** How many bytes of a stranded pipeful have been handed out. */
     private int untaken;
@@ -250,6 +254,9 @@ final class Flow {
         if (want <= 0) {
             return awaitRate();
         }
+        if (emptied && source.stillEmpty()) {
+            return awaitSource();
+        }
         long before = taken;
         boolean filled = fillFromSource(want);
         if (rate != null) {
@@ -272,7 +279,9 @@ final class Flow {
             copyBecause("no kernel pipe was to be had; raise the descriptor limit (ulimit -n)");
             return true;
         }
-        long count = source.splice(pipe.writeEnd(), Math.min(want, pipe.capacity()));
+        long most = Math.min(want, Math.min(pipe.capacity(), PipePool.shared().fairShare()));
+        emptied = false;
+        long count = source.splice(pipe.writeEnd(), most);
         if (count > 0) {
             taken += count;
             sink.filled(count);
@@ -362,9 +371,10 @@ final class Flow {
         if (buffer == null) {
             return false;
         }
+        int room = (int) Math.min(want, CopyBuffer.SIZE);
         long count;
         try {
-            count = source.read(buffer, (int) Math.min(want, CopyBuffer.SIZE));
+            count = source.read(buffer, room);
             if (count > 0) {
                 taken += count;
                 share(buffer, (int) count);
@@ -377,6 +387,7 @@ final class Flow {
                 bulk = true;
                 lean = 0;
             }
+            emptied = count < room;
             return true;
         }
         if (count == 0) {
@@ -482,5 +493,10 @@ final class Flow {
     /** How many bytes the sink has accepted so far. */
     long accepted() {
         return sink.accepted();
+    }
+
+    /** How many bytes were taken from the source so far. */
+    long taken() {
+        return taken;
     }
 }

@@ -25,6 +25,7 @@ public final class Inlet implements Waiter {
 
     private volatile Pump pump;
     private Watch watch;
+    private int tidingsAtRead;
     private IOException failure;
 
     private Inlet(Descriptor descriptor, ReadableByteChannel channel, String refusal) {
@@ -117,6 +118,15 @@ public final class Inlet implements Waiter {
         return watch.arm(Watch.READ, pump);
     }
 
+    /**
+     * After a read that gave less than was asked for: whether nothing has come since, so that the read which would say so
+     * can be saved, epoll(7). Whatever comes makes an edge, which may have been told to a pump that could not read then. Of
+     * a Unix socket a read may also end at passed descriptors, with more behind them.
+     */
+    boolean stillEmpty() {
+        return watch != null && !watch.special() && watch.tidings() == tidingsAtRead && descriptor.tcp();
+    }
+
     long splice(int pipe, long length) {
         if (watch != null) {
             watch.clear(Watch.READ);
@@ -129,6 +139,7 @@ public final class Inlet implements Waiter {
             return readChannel(buffer, length);
         }
         if (watch != null) {
+            tidingsAtRead = watch.tidings();
             watch.clear(Watch.READ);
         }
         return descriptor.kind() == Descriptor.Kind.SOCKET

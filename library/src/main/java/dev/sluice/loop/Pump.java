@@ -233,6 +233,11 @@ public final class Pump implements Runnable, Waiter {
         return flow.accepted();
     }
 
+    /** How many bytes were taken from the source so far; any thread may ask. */
+    public long taken() {
+        return flow.taken();
+    }
+
     /** Whether the last step is behind; then there is a result, and a failure if it did not come to its end. */
     public boolean ended() {
         return state.get() == ENDED;

@@ -18,17 +18,25 @@ import java.util.concurrent.locks.LockSupport;
  * EAGAIN {@linkplain #arm arms} the slot; finding READY there means that the edge came in between, and to try again. So
  * no edge is lost, whichever thread makes the call and whichever polls.
  */
-final class Watch implements Descriptor.Watcher {
-    static final VarHandle READ = slot("reader");
-    static final VarHandle WRITE = slot("writer");
+@SuppressWarnings("exports") // Reaches other modules by qualified export only.
+public final class Watch implements Descriptor.Watcher {
+    public static final VarHandle READ = slot("reader");
+    public static final VarHandle WRITE = slot("writer");
 
     private static final Object READY = "READY";
     private static final int READABLE = Polling.EPOLLIN | Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR;
+    private static final int SPECIAL = Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR | Polling.EPOLLPRI;
     private static final int WRITABLE = Polling.EPOLLOUT | Polling.EPOLLHUP | Polling.EPOLLERR;
 
     private volatile EventLoop loop;
     private final Descriptor descriptor;
     private int index;
+
+    /** Whether an edge told of the end of the stream, of an error or of urgent data, which no later edge tells again. */
+    private volatile boolean special;
+
+    /** How often the reading direction was told of anything. Only ever written by whoever tells, and compared for change. */
+    private volatile int tidings;
 
     @SuppressWarnings("unused")
     private volatile Object reader;
@@ -53,7 +61,7 @@ final class Watch implements Descriptor.Watcher {
      * The descriptor's watch, on {@code preferred}, or on the loop that it is on already, or on the next of the shared loops.
      * The caller is a user of the descriptor.
      */
-    static Watch of(Descriptor descriptor, EventLoop preferred) throws IOException {
+    public static Watch of(Descriptor descriptor, EventLoop preferred) throws IOException {
         Watch watch = (Watch) descriptor.watcher();
         if (watch != null) {
             watch.follow(preferred);
@@ -100,14 +108,14 @@ final class Watch implements Descriptor.Watcher {
     }
 
     /** Forgets an edge that came while nobody waited: the call that is made next sees what it announced. */
-    void clear(VarHandle direction) {
+    public void clear(VarHandle direction) {
         if (direction.getVolatile(this) == READY) {
             direction.compareAndSet(this, READY, null);
         }
     }
 
     /** After EAGAIN: true if the waiter will be told, false if it should try again at once. */
-    boolean arm(VarHandle direction, Waiter waiter) {
+    public boolean arm(VarHandle direction, Waiter waiter) {
         return enter(direction, waiter);
     }
 
@@ -126,7 +134,7 @@ final class Watch implements Descriptor.Watcher {
     }
 
     /** Takes the waiter out of the slot, if it is still there. */
-    void disarm(VarHandle direction, Waiter waiter) {
+    public void disarm(VarHandle direction, Waiter waiter) {
         direction.compareAndSet(this, waiter, null);
     }
 
@@ -162,8 +170,21 @@ final class Watch implements Descriptor.Watcher {
         }
     }
 
+    /** Whether the end of the stream, an error or more data may lie behind a read that gave less than it could. */
+    boolean special() {
+        return special;
+    }
+
+    /** Changes with every edge of the reading direction, also with one that was told to somebody who could not read then. */
+    int tidings() {
+        return tidings;
+    }
+
     /** On the loop's thread: epoll reported an edge. */
     void event(int mask) {
+        if ((mask & SPECIAL) != 0) {
+            special = true;
+        }
         if ((mask & READABLE) != 0) {
             tell(READ, READY);
         }
@@ -172,7 +193,11 @@ final class Watch implements Descriptor.Watcher {
         }
     }
 
+    @SuppressWarnings("NonAtomicOperationOnVolatileField") // Two at once still change it.
     private void tell(VarHandle direction, Object otherwise) {
+        if (direction == READ) {
+            tidings++;
+        }
         while (true) {
             Object now = direction.getVolatile(this);
             if (now == null || now == READY) {

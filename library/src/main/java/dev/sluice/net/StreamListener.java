@@ -20,6 +20,10 @@ import java.time.Duration;
  * {@link java.nio.channels.AsynchronousCloseException}; an interrupt with {@link java.io.InterruptedIOException}.
  */
 public final class StreamListener implements Channel {
+    static {
+        Descriptors.register(StreamListener.class, listener -> listener.stream.descriptor());
+    }
+
     private static final int BACKLOG = 4096;
 
     private final DescriptorStream stream;

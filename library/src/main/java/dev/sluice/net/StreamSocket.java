@@ -230,7 +230,10 @@ public final class StreamSocket implements ByteChannel {
         return option(Sockets.SOL_SOCKET, Sockets.SO_RCVBUF, bytes);
     }
 
-    /** TCP_CONGESTION, tcp(7), such as {@code cubic}. */
+    /**
+     * TCP_CONGESTION, tcp(7), such as {@code cubic}. A connection that was made under an algorithm that paces, such as
+     * bbr, goes on being paced; where that matters, change the system's default, {@code net.ipv4.tcp_congestion_control}.
+     */
     public StreamSocket congestionControl(String name) throws IOException {
         byte[] value = name.getBytes(StandardCharsets.US_ASCII);
         withDescriptor(fd -> Sockets.setOption(fd, Sockets.IPPROTO_TCP, Sockets.TCP_CONGESTION, value), "setsockopt");

@@ -2,6 +2,7 @@ package dev.sluice.internal.fd;
 
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
+import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.SluiceException;
 import java.io.IOException;
 import java.lang.invoke.MethodHandles;
@@ -50,6 +51,9 @@ public final class Descriptor {
     private final Kind kind;
     private final Tape tape;
     private volatile String name;
+
+    /** Whether it is a TCP socket: 0 until somebody asks, then 1 or −1. */
+    private int tcp;
 
     /** The number of users, the owner included, with {@link #CLOSED} set once it has closed. */
     @SuppressWarnings("unused")
@@ -114,6 +118,15 @@ public final class Descriptor {
     /** Who decides what is written to, or null: then it is always the same. */
     public Tape tape() {
         return tape;
+    }
+
+    /** Whether this is a TCP socket; by a user. */
+    public boolean tcp() {
+        if (tcp == 0) {
+            int domain = kind == Kind.SOCKET ? Sockets.option(fd, Sockets.SOL_SOCKET, Sockets.SO_DOMAIN) : -1;
+            tcp = domain == Sockets.AF_INET || domain == Sockets.AF_INET6 ? 1 : -1;
+        }
+        return tcp > 0;
     }
 
     /** The address or path, for messages. */

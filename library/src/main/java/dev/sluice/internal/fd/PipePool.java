@@ -13,10 +13,18 @@ public final class PipePool {
     public static final int PREFERRED_CAPACITY = 1 << 20;
 
     private static final int MAX_IDLE = 64;
+
+    /**
+     * Bytes that all lent pipes together may hold before each has to do with less. A byte in a pipe can cost six bytes of
+     * kernel memory, as whole socket buffers are moved into it (S35).
+     */
+    private static final int BUDGET = 64 << 20;
+
+    private static final int LEAST_SHARE = 64 << 10;
     private static final PipePool SHARED = new PipePool();
 
     private final ArrayDeque<RawPipe> idle = new ArrayDeque<>();
-    private int lent;
+    private volatile int lent;
     private long small;
 
     private PipePool() {}
@@ -66,8 +74,13 @@ public final class PipePool {
         pipe.close();
     }
 
+    /** How many bytes a flow may put into its pipe now: plenty for few flows, less when many are stalled. */
+    public int fairShare() {
+        return Math.clamp(BUDGET / (lent + 1), LEAST_SHARE, PREFERRED_CAPACITY);
+    }
+
     /** How many pipes are lent at the moment. */
-    public synchronized int lent() {
+    public int lent() {
         return lent;
     }
 

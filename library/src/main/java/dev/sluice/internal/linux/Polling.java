@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 /** epoll(7) and eventfd(2). One instance belongs to one loop thread; {@link #control} and {@link #signal} to anybody. */
 public final class Polling {
     public static final int EPOLLIN = 0x1;
+    public static final int EPOLLPRI = 0x2;
     public static final int EPOLLOUT = 0x4;
     public static final int EPOLLERR = 0x8;
     public static final int EPOLLHUP = 0x10;

@@ -31,6 +31,8 @@ public final class Sockets {
     public static final int SO_DOMAIN = 39;
     public static final int IPPROTO_TCP = 6;
     public static final int TCP_NODELAY = 1;
+    public static final int TCP_KEEPIDLE = 4;
+    public static final int TCP_KEEPINTVL = 5;
     public static final int TCP_CONGESTION = 13;
     public static final int TCP_USER_TIMEOUT = 18;
     public static final int IPPROTO_IPV6 = 41;
@@ -172,6 +174,15 @@ public final class Sockets {
 
     public static Endpoint remoteAddress(int fd) {
         return name(GETPEERNAME, fd);
+    }
+
+    /** Whether the socket has a peer. */
+    public static boolean connected(int fd) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment block = arena.allocate(SOCKADDR_STORAGE, 8);
+            MemorySegment length = arena.allocateFrom(JAVA_INT, SOCKADDR_STORAGE);
+            return Native.callInt(GETPEERNAME, fd, block.address(), length.address(), 0, 0, 0) == 0;
+        }
     }
 
     /** Null when there is none, or none that we know how to read. */
