@@ -2,9 +2,11 @@ package dev.sluice.cli;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.sluice.io.Route;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.util.Map;
 
 /** One JSON object in one line. */
 final class Json {
@@ -31,6 +33,14 @@ final class Json {
     /** Seconds to the microsecond: more digits are noise. */
     static void seconds(JsonGenerator json, String name, double seconds) throws IOException {
         json.writeNumberField(name, Math.round(seconds * 1e6) / 1e6);
+    }
+
+    static void byRoute(JsonGenerator json, Map<Route, Long> bytes) throws IOException {
+        json.writeObjectFieldStart("byRoute");
+        for (Map.Entry<Route, Long> moved : bytes.entrySet()) {
+            json.writeNumberField(moved.getKey().name(), moved.getValue());
+        }
+        json.writeEndObject();
     }
 
     /** Left out if it is not a number: something was too small to be measured. */

@@ -1,6 +1,8 @@
 package dev.sluice.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.sluice.relay.LiveSession;
+import dev.sluice.relay.RelayStats;
 import dev.sluice.relay.SessionRecord;
 import dev.sluice.relay.SessionRecord.Direction;
 import dev.sluice.relay.SessionRecord.End;
@@ -11,7 +13,9 @@ import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
+import java.util.Collection;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -53,6 +57,11 @@ final class RecordLog implements AutoCloseable {
                 || failed(record.toClient().end())) {
             put(Optional.of(toText(record)));
         }
+    }
+
+    /** The relay's counters, as one more line of JSON. */
+    void add(RelayStats stats, Collection<LiveSession> live) {
+        put(Optional.of(toJson(stats, live)));
     }
 
     /** Ends of streams and resets by peers are everyday life. */
@@ -142,10 +151,64 @@ final class RecordLog implements AutoCloseable {
         json.writeStartObject();
         json.writeStringField("from", from);
         json.writeStringField("to", to);
+        json.writeNumberField("bytesIn", direction.bytesIn());
         json.writeNumberField("bytes", direction.bytes());
         json.writeStringField("route", direction.route().name());
+        Json.byRoute(json, direction.byRoute());
         json.writeStringField("reason", direction.reason());
         json.writeStringField("end", name(direction.end()));
+        json.writeEndObject();
+    }
+
+    private static String toJson(RelayStats stats, Collection<LiveSession> live) {
+        return Json.object(json -> {
+            json.writeObjectFieldStart("stats");
+            json.writeNumberField("accepted", stats.accepted());
+            json.writeNumberField("active", stats.active());
+            json.writeNumberField("bytesToTargets", stats.bytesToTargets());
+            json.writeNumberField("bytesToClients", stats.bytesToClients());
+            Json.byRoute(json, stats.byRoute());
+            writeEnds(json, "clientEnds", stats.clientEnds());
+            writeEnds(json, "targetEnds", stats.targetEnds());
+            json.writeArrayFieldStart("targets");
+            for (RelayStats.OfTarget target : stats.targets()) {
+                json.writeStartObject();
+                json.writeStringField("target", target.target().toString());
+                json.writeNumberField("connected", target.connected());
+                json.writeNumberField("failed", target.failed());
+                json.writeNumberField("active", target.active());
+                json.writeEndObject();
+            }
+            json.writeEndArray();
+            json.writeNumberField("pipesLent", stats.pipesLent());
+            json.writeNumberField("pipesSmall", stats.pipesSmall());
+            json.writeArrayFieldStart("live");
+            for (LiveSession session : live) {
+                write(json, session);
+            }
+            json.writeEndArray();
+            json.writeEndObject();
+        });
+    }
+
+    private static void writeEnds(JsonGenerator json, String field, Map<End, Long> ends) throws IOException {
+        json.writeObjectFieldStart(field);
+        for (End end : End.values()) {
+            json.writeNumberField(name(end), ends.getOrDefault(end, 0L));
+        }
+        json.writeEndObject();
+    }
+
+    private static void write(JsonGenerator json, LiveSession session) throws IOException {
+        json.writeStartObject();
+        json.writeStringField("client", session.client().toString());
+        json.writeStringField("listener", session.listener().toString());
+        json.writeStringField("target", session.target().toString());
+        json.writeBooleanField("connected", session.connected());
+        Json.seconds(json, "age", Cpu.seconds(session.age()));
+        json.writeNumberField("bytesToTarget", session.bytesToTarget());
+        json.writeNumberField("bytesToClient", session.bytesToClient());
+        json.writeNumberField("bytesOnTheWay", session.bytesOnTheWay());
         json.writeEndObject();
     }
 

@@ -47,11 +47,75 @@ final class RelayCommand implements Callable<Integer> {
     private Duration connectTimeout;
 
     @Option(
+            names = "--idle-timeout",
+            paramLabel = "TIME",
+            defaultValue = "1h",
+            description = "End a connection on which nothing has moved for this long (1h; 0s: never).")
+    private Duration idleTimeout;
+
+    @Option(
+            names = "--half-close-timeout",
+            paramLabel = "TIME",
+            defaultValue = "60s",
+            description = "The same once one direction has ended (60s; 0s: as long as --idle-timeout).")
+    private Duration halfCloseTimeout;
+
+    @Option(
+            names = "--max-lifetime",
+            paramLabel = "TIME",
+            defaultValue = "0s",
+            description = "End a connection after this long in any case (0s: never).")
+    private Duration maxLifetime;
+
+    @Option(
+            names = "--keepalive",
+            paramLabel = "TIME",
+            defaultValue = "60s",
+            description = "Ask a TCP peer that is silent for this long whether it is there (60s; 0s: never).")
+    private Duration keepAlive;
+
+    @Option(
+            names = "--user-timeout",
+            paramLabel = "TIME",
+            defaultValue = "2m",
+            description = "End a connection whose peer has acknowledged nothing for this long (2m; 0s: the kernel's).")
+    private Duration userTimeout;
+
+    @Option(
             names = "--drain-timeout",
             paramLabel = "TIME",
             defaultValue = "30s",
             description = "After SIGTERM or SIGINT, let connections finish for this long (30s).")
     private Duration drainTimeout;
+
+    @Option(
+            names = "--drain-spread",
+            paramLabel = "TIME",
+            defaultValue = "0s",
+            description = "Cut off the rest at random moments in the last part of that time (0s: all at its end).")
+    private Duration drainSpread;
+
+    @Option(
+            names = "--max-connections",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Serve so many at a time, others wait (0: as many as the descriptor limit allows).")
+    private int maxConnections;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Share the connections between so many loops (0: one per processor).")
+    private int threads;
+
+    @Option(
+            names = "--stats-interval",
+            paramLabel = "TIME",
+            defaultValue = "0s",
+            description =
+                    "With --json: print the counters and the connections alive this often, and the counters at the end.")
+    private Duration statsInterval;
 
     @ParentCommand
     private Main main;
@@ -62,8 +126,11 @@ final class RelayCommand implements Callable<Integer> {
         try (RecordLog log = RecordLog.start(json, main.verbose());
                 Relay relay = Failure.reach(() -> Relay.start(listen, targets, options(log)))) {
             announce(relay);
-            signals.awaitDrain();
-            int cut = relay.drain(drainTimeout);
+            awaitDrain(signals, relay, log);
+            int cut = relay.drain(drainTimeout, drainSpread);
+            if (json && statsInterval.isPositive()) {
+                log.add(relay.stats(), List.of());
+            }
             Console.say(
                     cut == 0
                             ? "drained"
@@ -72,9 +139,27 @@ final class RelayCommand implements Callable<Integer> {
         }
     }
 
+    private void awaitDrain(Signals signals, Relay relay, RecordLog log) throws InterruptedException {
+        if (!json || !statsInterval.isPositive()) {
+            signals.awaitDrain();
+            return;
+        }
+        while (!signals.awaitDrain(statsInterval)) {
+            log.add(relay.stats(), relay.live());
+        }
+    }
+
     private RelayOptions options(RecordLog log) {
-        RelayOptions options =
-                RelayOptions.DEFAULT.connectTimeout(connectTimeout).onEnd(log::add);
+        RelayOptions options = RelayOptions.DEFAULT
+                .connectTimeout(connectTimeout)
+                .idleTimeout(idleTimeout)
+                .halfCloseTimeout(halfCloseTimeout)
+                .maxLifetime(maxLifetime)
+                .keepAlive(keepAlive)
+                .userTimeout(userTimeout)
+                .threads(threads)
+                .maxConnections(maxConnections)
+                .onEnd(log::add);
         Route forced = route.forced().orElse(null);
         return forced == null ? options : options.route(forced);
     }

@@ -2,13 +2,11 @@ package dev.sluice.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.sluice.io.MirrorResult;
-import dev.sluice.io.Route;
 import dev.sluice.io.SluiceException;
 import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferResult;
 import java.io.IOException;
 import java.util.Locale;
-import java.util.Map;
 
 /**
  * What a stream's command says at its end.
@@ -54,11 +52,7 @@ record Report(TransferResult result, double cpuSeconds, String sha256, IOExcepti
         json.writeNumberField("bytes", result.bytes());
         json.writeStringField("route", result.route().name());
         json.writeStringField("reason", result.reason());
-        json.writeObjectFieldStart("byRoute");
-        for (Map.Entry<Route, Long> moved : result.byRoute().entrySet()) {
-            json.writeNumberField(moved.getKey().name(), moved.getValue());
-        }
-        json.writeEndObject();
+        Json.byRoute(json, result.byRoute());
         Json.seconds(json, "seconds", seconds);
         Json.seconds(json, "cpuSeconds", cpuSeconds);
         if (!result.mirrors().isEmpty()) {

@@ -2,6 +2,7 @@ package dev.sluice.cli;
 
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import sun.misc.Signal;
 
@@ -51,5 +52,10 @@ final class Signals {
 
     void awaitDrain() throws InterruptedException {
         drain.await();
+    }
+
+    /** False if the time has passed first. */
+    boolean awaitDrain(Duration atMost) throws InterruptedException {
+        return drain.await(atMost.toNanos(), TimeUnit.NANOSECONDS);
     }
 }

@@ -1,18 +1,19 @@
 package dev.sluice.relay;
 
+import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.fd.Descriptors;
+import dev.sluice.internal.fd.Waiter;
+import dev.sluice.internal.linux.Errno;
+import dev.sluice.internal.linux.Sockets;
+import dev.sluice.loop.EventLoop;
+import dev.sluice.loop.Watch;
 import dev.sluice.net.StreamListener;
-import dev.sluice.net.StreamSocket;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.lang.System.Logger.Level;
-import java.net.SocketTimeoutException;
-import java.nio.channels.ClosedChannelException;
-import java.time.Duration;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.Consumer;
+import java.util.concurrent.CompletableFuture;
 
-/** Accepts until it is told to stop. No error of an accept ends it. */
-final class Acceptor implements Runnable {
+/** Accepts, on one of the loops, until it is told to stop. No error of an accept ends it. */
+final class Acceptor implements Waiter, Runnable {
     private static final System.Logger LOG = System.getLogger(Acceptor.class.getName());
 
     private static final long MIN_PAUSE_NANOS = 10_000_000;
@@ -22,88 +23,143 @@ final class Acceptor implements Runnable {
     /** As many as a backlog can hold: whoever keeps connecting can't keep a drain from going on. */
     private static final int BACKLOG = 4096;
 
+    /** Sessions have their turn between so many accepts. */
+    private static final int BATCH = 64;
+
     /** A client may think that it is connected a moment before the kernel has put it into the backlog. */
-    private static final Duration LAST_COMERS = Duration.ofMillis(50);
+    private static final long LAST_COMERS_NANOS = 50_000_000;
 
+    private final Relay relay;
+    private final EventLoop loop;
     private final StreamListener listener;
-    private final Consumer<StreamSocket> onAccept;
-    private final Thread thread;
+    private final Descriptor descriptor;
+    private final CompletableFuture<Void> stopped = new CompletableFuture<>();
 
-    private volatile boolean stopping;
+    private Watch watch;
+    private boolean stopping;
+    private boolean paused;
     private long pause;
     private long failures;
     private long lastLog = System.nanoTime() - LOG_INTERVAL_NANOS;
 
-    /** @param onAccept takes over each connection; must not block */
-    Acceptor(StreamListener listener, Consumer<StreamSocket> onAccept) {
+    Acceptor(Relay relay, EventLoop loop, StreamListener listener) throws IOException {
+        this.relay = relay;
+        this.loop = loop;
         this.listener = listener;
-        this.onAccept = onAccept;
-        this.thread = Thread.ofVirtual().name("sluice-accept").unstarted(this);
+        this.descriptor = Descriptors.source(listener);
+        descriptor.acquire();
+        this.watch = Watch.of(descriptor, loop);
     }
 
     void start() {
-        thread.start();
+        loop.execute(this);
     }
 
-    /** Accepts what has connected already, then stops listening. */
-    void stop() throws InterruptedException {
-        stopping = true;
-        thread.interrupt();
-        thread.join();
+    /** Connections wait. */
+    @Override
+    public void ready() {
+        loop.execute(this);
     }
 
     @Override
     public void run() {
-        try (listener) {
-            while (!stopping) {
-                accept();
+        if (stopping || paused) {
+            return;
+        }
+        for (int i = 0; i < BATCH; i++) {
+            if (!relay.hasRoom(this)) {
+                paused = true;
+                return;
             }
-            // Who waits to be interrupted has been; what follows must not end by it.
-            Thread.interrupted();
-            acceptBacklog();
+            watch.clear(Watch.READ);
+            int fd = Sockets.accept(descriptor.fd());
+            if (fd >= 0) {
+                pause = 0;
+                relay.accepted(fd, listener.endpoint());
+            } else if (Errno.wouldBlock(fd)) {
+                if (watch.arm(Watch.READ, this)) {
+                    return;
+                }
+            } else if (!listener.isOpen()) {
+                leave();
+                return;
+            } else if (exhausted(fd)) {
+                backOff(fd);
+                return;
+            }
+            // Anything else concerns the one connection, which is gone.
+        }
+        loop.execute(this);
+    }
+
+    /** There is room again, or it is time to look. From any thread. */
+    void resume() {
+        loop.execute(() -> {
+            if (paused) {
+                paused = false;
+                run();
+            }
+        });
+    }
+
+    /** Accepts what has connected already, then stops listening; complete when that is done. From any thread. */
+    CompletableFuture<Void> stop() {
+        loop.execute(() -> {
+            if (!stopping) {
+                stopping = true;
+                acceptRest();
+                loop.schedule(LAST_COMERS_NANOS, () -> {
+                    acceptRest();
+                    leave();
+                });
+            }
+        });
+        return stopped;
+    }
+
+    private void acceptRest() {
+        for (int i = 0; i < BACKLOG && relay.hasRoom(this); i++) {
+            int fd = Sockets.accept(descriptor.fd());
+            if (fd >= 0) {
+                relay.accepted(fd, listener.endpoint());
+            } else if (Errno.wouldBlock(fd) || exhausted(fd) || !listener.isOpen()) {
+                return;
+            }
         }
     }
 
-    private void accept() {
-        try {
-            onAccept.accept(listener.accept());
-            pause = 0;
-        } catch (InterruptedIOException e) {
-            // Told to stop.
-        } catch (ClosedChannelException e) {
+    private void leave() {
+        if (!stopped.isDone()) {
             stopping = true;
-        } catch (IOException | RuntimeException | Error e) {
-            // Errors, too: while no descriptor is left, not even a class can be loaded.
-            backOff(e);
+            listener.close();
+            descriptor.release();
+            stopped.complete(null);
         }
+    }
+
+    private static boolean exhausted(int result) {
+        return switch (-result) {
+            case Errno.EMFILE, Errno.ENFILE, Errno.ENOBUFS, Errno.ENOMEM -> true;
+            default -> false;
+        };
     }
 
     /** Out of descriptors or memory: trying again at once would only burn a processor. */
-    private void backOff(Throwable e) {
+    private void backOff(int result) {
         failures++;
         if (System.nanoTime() - lastLog >= LOG_INTERVAL_NANOS) {
             lastLog = System.nanoTime();
-            log("{0}; {1} accepts failed so far, trying on", e);
+            log(result);
         }
         pause = Math.clamp(pause * 2, MIN_PAUSE_NANOS, MAX_PAUSE_NANOS);
-        LockSupport.parkNanos(this, pause);
+        loop.schedule(pause, this);
     }
 
-    private void acceptBacklog() {
+    private void log(int result) {
         try {
-            for (int i = 0; i < BACKLOG; i++) {
-                onAccept.accept(listener.accept(LAST_COMERS));
-            }
-        } catch (SocketTimeoutException | ClosedChannelException e) {
-            // Nobody is left, or close() was faster.
-        } catch (IOException | RuntimeException e) {
-            log("{0}; who waited in the backlog is reset", e);
-        }
-    }
-
-    private void log(String message, Throwable e) {
-        try {
-            LOG.log(Level.WARNING, message, e.getMessage(), failures);
+            String what = Descriptor.failure("accept", listener.endpoint().toString(), result)
+                    .getMessage();
+            LOG.log(Level.WARNING, "{0}; {1} accepts failed so far, trying on", what, failures);
         } catch (RuntimeException | Error silenced) {
             // Some loggers open files, which is what can't be done now. The listener must not end for that.
         }

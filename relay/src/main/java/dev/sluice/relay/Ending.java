@@ -24,15 +24,15 @@ record Ending(End end, boolean gone, boolean reset) {
     /**
      * @param from the direction that came from the side
      * @param to the direction that went to it
-     * @param cut whether the relay ended the connection
+     * @param cut why the relay ended the connection, or null if it did not
      */
-    static Ending of(Direction from, Direction to, boolean cut) {
+    static Ending of(Direction from, Direction to, End cut) {
         Optional<TransferException> dead = failure(from, Side.SOURCE).or(() -> failure(to, Side.SINK));
         boolean truncated = to.failure().filter(f -> f.side() != Side.SINK).isPresent() || resetUnread(from);
         return new Ending(end(from, dead, cut), dead.isPresent(), truncated);
     }
 
-    private static End end(Direction from, Optional<TransferException> dead, boolean cut) {
+    private static End end(Direction from, Optional<TransferException> dead, End cut) {
         if (dead.isPresent()) {
             return switch (dead.get().errno()) {
                 case ECONNRESET, EPIPE -> End.RST;
@@ -43,7 +43,7 @@ record Ending(End end, boolean gone, boolean reset) {
         if (from.failure().isEmpty()) {
             return End.FIN;
         }
-        return cut ? End.DRAIN : End.RST;
+        return cut != null ? cut : End.RST;
     }
 
     /**
@@ -53,6 +53,12 @@ record Ending(End end, boolean gone, boolean reset) {
      */
     private static boolean resetUnread(Direction toOther) {
         return failure(toOther, Side.SINK).filter(f -> f.errno() == ECONNRESET).isPresent();
+    }
+
+    /** The same of a direction that may still go on: then the end that was read from its sink must not be passed on. */
+    static boolean resetUnread(Leg toOther) {
+        TransferException failure = toOther.failure();
+        return failure != null && failure.side() == Side.SINK && failure.errno() == ECONNRESET;
     }
 
     private static Optional<TransferException> failure(Direction direction, Side side) {

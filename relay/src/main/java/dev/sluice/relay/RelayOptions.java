@@ -9,14 +9,51 @@ import java.util.function.Consumer;
 /**
  * The choices of a {@link Relay}. Immutable: each method gives options that differ in one.
  *
+ * <p>Three times are often taken for one. The <em>idle timeout</em> ends a connection on which nothing moves, though both
+ * peers may be well. <em>Keepalive</em> asks a silent peer whether it is still there, tcp(7). The <em>user timeout</em>
+ * ends a connection whose peer does not acknowledge what was sent.
+ *
  * @param connectTimeout how long to wait for a target, all its addresses together; positive
+ * @param idleTimeout after how long without a byte accepted in either direction a connection is ended; zero for never. Seen
+ *     with a delay of up to a quarter
+ * @param halfCloseTimeout the same once one direction has ended; zero for the idle timeout
+ * @param maxLifetime how long a connection may last at all; zero for ever
+ * @param keepAlive after how much silence a TCP peer is asked for a sign of life, TCP_KEEPIDLE; zero for never
+ * @param userTimeout how long data may stay unacknowledged, TCP_USER_TIMEOUT; zero for the kernel's own (about 15 minutes)
+ * @param threads how many loops share the connections; 0 for one per processor
+ * @param maxConnections how many connections are served at a time, more wait in the backlog; 0 for as many as the
+ *     descriptor limit allows
  * @param route the route to take wherever it is possible, to test and to compare; empty for the best
- * @param onEnd is given one record per connection, when it has ended, on the virtual thread of that connection; several
- *     at once. It may block by parking
+ * @param onEnd is given one record per connection when it has ended, one after the other, on a virtual thread of the relay.
+ *     It may block: while too many records wait, no connection is accepted
  */
-public record RelayOptions(Duration connectTimeout, Optional<Route> route, Consumer<SessionRecord> onEnd) {
-    /** Ten seconds to connect, the best route, and no records. */
-    public static final RelayOptions DEFAULT = new RelayOptions(Duration.ofSeconds(10), Optional.empty(), _ -> {});
+public record RelayOptions(
+        Duration connectTimeout,
+        Duration idleTimeout,
+        Duration halfCloseTimeout,
+        Duration maxLifetime,
+        Duration keepAlive,
+        Duration userTimeout,
+        int threads,
+        int maxConnections,
+        Optional<Route> route,
+        Optional<Consumer<SessionRecord>> onEnd) {
+
+    /**
+     * Ten seconds to connect, an hour idle, a minute half-closed, any lifetime, keepalive after a minute, two minutes
+     * unacknowledged; a loop per processor, the best route, and no records.
+     */
+    public static final RelayOptions DEFAULT = new RelayOptions(
+            Duration.ofSeconds(10),
+            Duration.ofHours(1),
+            Duration.ofMinutes(1),
+            Duration.ZERO,
+            Duration.ofMinutes(1),
+            Duration.ofMinutes(2),
+            0,
+            0,
+            Optional.empty(),
+            Optional.empty());
 
     public RelayOptions {
         Objects.requireNonNull(route, "route");
@@ -24,20 +61,172 @@ public record RelayOptions(Duration connectTimeout, Optional<Route> route, Consu
         if (!connectTimeout.isPositive()) {
             throw new IllegalArgumentException("connect timeout " + connectTimeout + " is not positive");
         }
+        requireNotNegative("idle timeout", idleTimeout);
+        requireNotNegative("half-close timeout", halfCloseTimeout);
+        requireNotNegative("lifetime", maxLifetime);
+        requireNotNegative("keepalive", keepAlive);
+        requireNotNegative("user timeout", userTimeout);
+        if (threads < 0 || threads > 1024) {
+            throw new IllegalArgumentException(threads + " threads are not between 0 and 1024");
+        }
+        if (maxConnections < 0) {
+            throw new IllegalArgumentException(maxConnections + " connections are less than none");
+        }
+    }
+
+    private static void requireNotNegative(String what, Duration duration) {
+        if (duration.isNegative()) {
+            throw new IllegalArgumentException(what + " " + duration + " is negative");
+        }
     }
 
     /** With another {@link #connectTimeout()}. */
     public RelayOptions connectTimeout(Duration timeout) {
-        return new RelayOptions(timeout, route, onEnd);
+        return new RelayOptions(
+                timeout,
+                idleTimeout,
+                halfCloseTimeout,
+                maxLifetime,
+                keepAlive,
+                userTimeout,
+                threads,
+                maxConnections,
+                route,
+                onEnd);
+    }
+
+    /** With another {@link #idleTimeout()}. */
+    public RelayOptions idleTimeout(Duration timeout) {
+        return new RelayOptions(
+                connectTimeout,
+                timeout,
+                halfCloseTimeout,
+                maxLifetime,
+                keepAlive,
+                userTimeout,
+                threads,
+                maxConnections,
+                route,
+                onEnd);
+    }
+
+    /** With another {@link #halfCloseTimeout()}. */
+    public RelayOptions halfCloseTimeout(Duration timeout) {
+        return new RelayOptions(
+                connectTimeout,
+                idleTimeout,
+                timeout,
+                maxLifetime,
+                keepAlive,
+                userTimeout,
+                threads,
+                maxConnections,
+                route,
+                onEnd);
+    }
+
+    /** With another {@link #maxLifetime()}. */
+    public RelayOptions maxLifetime(Duration lifetime) {
+        return new RelayOptions(
+                connectTimeout,
+                idleTimeout,
+                halfCloseTimeout,
+                lifetime,
+                keepAlive,
+                userTimeout,
+                threads,
+                maxConnections,
+                route,
+                onEnd);
+    }
+
+    /** With another {@link #keepAlive()}. */
+    public RelayOptions keepAlive(Duration silence) {
+        return new RelayOptions(
+                connectTimeout,
+                idleTimeout,
+                halfCloseTimeout,
+                maxLifetime,
+                silence,
+                userTimeout,
+                threads,
+                maxConnections,
+                route,
+                onEnd);
+    }
+
+    /** With another {@link #userTimeout()}. */
+    public RelayOptions userTimeout(Duration timeout) {
+        return new RelayOptions(
+                connectTimeout,
+                idleTimeout,
+                halfCloseTimeout,
+                maxLifetime,
+                keepAlive,
+                timeout,
+                threads,
+                maxConnections,
+                route,
+                onEnd);
+    }
+
+    /** With another number of {@link #threads()}. */
+    public RelayOptions threads(int number) {
+        return new RelayOptions(
+                connectTimeout,
+                idleTimeout,
+                halfCloseTimeout,
+                maxLifetime,
+                keepAlive,
+                userTimeout,
+                number,
+                maxConnections,
+                route,
+                onEnd);
+    }
+
+    /** With another number of {@link #maxConnections()}. */
+    public RelayOptions maxConnections(int number) {
+        return new RelayOptions(
+                connectTimeout,
+                idleTimeout,
+                halfCloseTimeout,
+                maxLifetime,
+                keepAlive,
+                userTimeout,
+                threads,
+                number,
+                route,
+                onEnd);
     }
 
     /** With a {@link #route()} of choice. */
     public RelayOptions route(Route wanted) {
-        return new RelayOptions(connectTimeout, Optional.of(wanted), onEnd);
+        return new RelayOptions(
+                connectTimeout,
+                idleTimeout,
+                halfCloseTimeout,
+                maxLifetime,
+                keepAlive,
+                userTimeout,
+                threads,
+                maxConnections,
+                Optional.of(wanted),
+                onEnd);
     }
 
     /** With another {@link #onEnd()}. */
     public RelayOptions onEnd(Consumer<SessionRecord> consumer) {
-        return new RelayOptions(connectTimeout, route, consumer);
+        return new RelayOptions(
+                connectTimeout,
+                idleTimeout,
+                halfCloseTimeout,
+                maxLifetime,
+                keepAlive,
+                userTimeout,
+                threads,
+                maxConnections,
+                route,
+                Optional.of(consumer));
     }
 }

@@ -1,126 +1,442 @@
 package dev.sluice.relay;
 
 import dev.sluice.JoinResult;
-import dev.sluice.Sluice;
+import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.fd.Waiter;
+import dev.sluice.internal.linux.Errno;
+import dev.sluice.internal.linux.Files;
+import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Endpoint;
 import dev.sluice.io.Route;
-import dev.sluice.net.StreamSocket;
+import dev.sluice.io.SluiceException;
+import dev.sluice.loop.EventLoop;
+import dev.sluice.loop.Watch;
 import dev.sluice.relay.SessionRecord.Direction;
 import dev.sluice.relay.SessionRecord.End;
 import java.io.IOException;
-import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
 
-/** One connection, from its accept to its end, on a virtual thread that is parked for nearly all of it. */
-final class Session {
+/**
+ * One connection, from its accept to its end: connecting, flowing, parting. Everything happens on the session's loop,
+ * except where it says otherwise.
+ */
+final class Session implements Waiter {
     /** How long a side may take to acknowledge what it was given, before it is reset (S36). */
-    private static final Duration ACKNOWLEDGEMENT = Duration.ofSeconds(2);
+    private static final long ACKNOWLEDGEMENT_NANOS = TimeUnit.SECONDS.toNanos(2);
 
-    private final StreamSocket client;
-    private final Endpoint listener;
-    private final List<Endpoint> targets;
+    private static final long ACKNOWLEDGEMENT_POLL_NANOS = 5_000_000;
+
+    /** The backlog of a Unix listener is full, and no poll tells when it is not. */
+    private static final long BACKLOG_POLL_NANOS = 2_000_000;
+
+    /** A time-out is seen late by one part of so many, which keeps the bytes free of clocks. */
+    private static final int TICKS = 4;
+
+    private static final long MIN_TICK_NANOS = 5_000_000;
+
+    private final Relay relay;
     private final RelayOptions options;
-    private final Instant start = Instant.now();
-    private final long startNanos = System.nanoTime();
+    private final EventLoop loop;
+    private final Endpoint listener;
+    private final Descriptor client;
+    private final Endpoint clientAddress;
+    private final long began = System.nanoTime();
 
-    private Endpoint target;
-    private volatile boolean cut;
+    private Iterator<Target> targets;
+    private Iterator<Endpoint> addresses = List.<Endpoint>of().iterator();
+    private volatile Target target;
+    private Descriptor connecting;
+    private IOException lastError;
+    private EventLoop.Timer timer;
 
-    /** @param targets to be tried in this order until one is reached */
-    Session(StreamSocket client, Endpoint listener, List<Endpoint> targets, RelayOptions options) {
-        this.client = client;
+    private volatile Leg toTarget;
+    private volatile Leg toClient;
+    private long seen;
+    private int quietTicks;
+    private End cut;
+    private boolean parted;
+    private boolean over;
+
+    Session(Relay relay, EventLoop loop, Endpoint listener, Descriptor client, Endpoint clientAddress) {
+        this.relay = relay;
+        this.options = relay.options();
+        this.loop = loop;
         this.listener = listener;
-        this.targets = targets;
-        this.options = options;
-        this.target = targets.getFirst();
+        this.client = client;
+        this.clientAddress = clientAddress;
     }
 
-    /** Says that the interrupt which follows is meant to end the connection. */
-    void cut() {
-        cut = true;
+    EventLoop loop() {
+        return loop;
     }
 
-    /** Forwards until both sides have ended; both are closed then. */
-    SessionRecord forward() {
-        try (StreamSocket connected = connect()) {
-            tune(client);
-            tune(connected);
-            JoinResult joined = join(connected);
-            Ending clientEnding = Ending.of(joined.forward(), joined.backward(), cut);
-            Ending targetEnding = Ending.of(joined.backward(), joined.forward(), cut);
-            if (!joined.complete()) {
-                part(connected, targetEnding);
-                part(client, clientEnding);
+    void start() {
+        targets = relay.targetsInTurn();
+        nextTarget();
+    }
+
+    private void nextTarget() {
+        if (over) {
+            return;
+        }
+        if (!targets.hasNext()) {
+            fail(lastError);
+            return;
+        }
+        target = targets.next();
+        stopTimer();
+        timer = loop.schedule(options.connectTimeout().toNanos(), this::connectTimedOut);
+        lookUp();
+    }
+
+    private void lookUp() {
+        Target asked = target;
+        List<Endpoint> found = asked.addresses(() -> loop.execute(() -> {
+            if (!over && target == asked && connecting == null) {
+                lookUp();
             }
-            return record(
-                    direction(joined.forward(), clientEnding),
-                    direction(joined.backward(), targetEnding),
-                    Ending.error(joined));
-        } catch (IOException | RuntimeException | Error e) {
-            // Not a FIN: the client would take it for the end of an empty answer.
-            client.abort();
-            return failed(e);
-        } finally {
-            client.close();
+        }));
+        if (found != null) {
+            if (found.isEmpty()) {
+                lastError = asked.failure();
+            }
+            addresses = found.iterator();
+            nextAddress();
         }
     }
 
-    private StreamSocket connect() throws IOException {
-        IOException last = null;
-        for (Endpoint next : targets) {
-            target = next;
-            try {
-                return StreamSocket.connect(next, options.connectTimeout());
-            } catch (IOException e) {
-                last = e;
-            }
-            if (cut) {
-                break;
+    private void connectTimedOut() {
+        lastError = new SluiceException(
+                target.name() + ": connect: no answer in time; check the address and the firewall",
+                "connect",
+                Errno.ETIMEDOUT);
+        abandonConnect();
+        target.failed.increment();
+        nextTarget();
+    }
+
+    private void nextAddress() {
+        while (addresses.hasNext()) {
+            if (connect(addresses.next())) {
+                return;
             }
         }
-        throw last;
+        target.failed.increment();
+        nextTarget();
     }
 
-    private static void tune(StreamSocket socket) throws IOException {
-        socket.noDelay(true).keepAlive(true);
+    /** False if the address is out of the question. */
+    private boolean connect(Endpoint address) {
+        int fd = Sockets.stream(Sockets.family(address));
+        if (fd < 0) {
+            lastError = Descriptor.failure("socket", address.toString(), fd);
+            return false;
+        }
+        if (address instanceof Endpoint.Tcp) {
+            relay.tune(fd);
+        }
+        int result = Sockets.connect(fd, address);
+        if (result == 0 || result == -Errno.EINPROGRESS || result == -Errno.EINTR) {
+            connecting = new Descriptor(fd, Descriptor.Kind.SOCKET, address.toString());
+            if (result == 0) {
+                connected();
+            } else {
+                awaitConnected();
+            }
+            return true;
+        }
+        Files.close(fd);
+        if (result == -Errno.EAGAIN) {
+            loop.schedule(BACKLOG_POLL_NANOS, () -> retry(address));
+            return true;
+        }
+        lastError = Descriptor.failure("connect", address.toString(), result);
+        return false;
     }
 
-    private JoinResult join(StreamSocket connected) throws IOException {
-        return options.route().isPresent()
-                ? Sluice.join(client, connected, options.route().get())
-                : Sluice.join(client, connected);
+    private void retry(Endpoint address) {
+        if (!over && toTarget == null && connecting == null && !connect(address)) {
+            nextAddress();
+        }
+    }
+
+    private void awaitConnected() {
+        try {
+            Watch watch = Watch.of(connecting, loop);
+            while (!watch.arm(Watch.WRITE, this)) {
+                if (checkConnected()) {
+                    return;
+                }
+            }
+        } catch (IOException e) {
+            lastError = e;
+            abandonConnect();
+            nextAddress();
+        }
+    }
+
+    /** The socket that is being connected is ready: it is connected, or refused, or it was a false alarm. */
+    @Override
+    public void ready() {
+        loop.execute(() -> {
+            if (connecting != null && !checkConnected()) {
+                awaitConnected();
+            }
+        });
+    }
+
+    /** False if it is neither connected nor refused yet. */
+    private boolean checkConnected() {
+        int fd = connecting.fd();
+        int error = Sockets.option(fd, Sockets.SOL_SOCKET, Sockets.SO_ERROR);
+        if (error == 0 && !Sockets.connected(fd)) {
+            return false;
+        }
+        if (error == 0) {
+            connected();
+        } else {
+            lastError = connecting.failure("connect", -Math.abs(error));
+            abandonConnect();
+            nextAddress();
+        }
+        return true;
+    }
+
+    private void abandonConnect() {
+        if (connecting != null) {
+            connecting.close();
+            connecting = null;
+        }
+    }
+
+    private void connected() {
+        stopTimer();
+        Descriptor server = connecting;
+        try {
+            Route route = options.route().orElse(null);
+            toClient = new Leg(server, client, route, this::legEnded);
+            toTarget = new Leg(client, server, route, this::legEnded);
+        } catch (IOException e) {
+            // Only if it was closed, which nobody else does.
+            fail(e);
+            return;
+        }
+        target.connected.increment();
+        target.active.increment();
+        toClient.start();
+        toTarget.start();
+        startTicking();
+    }
+
+    private void legEnded(Leg leg) {
+        Leg other = leg == toTarget ? toClient : toTarget;
+        leg.carryOver(other);
+        if (other.ended()) {
+            part();
+        } else {
+            startTicking();
+        }
+    }
+
+    /** One timer sees to all times of a session that flows. */
+    private void startTicking() {
+        if (over) {
+            return;
+        }
+        quietTicks = 0;
+        seen = moved();
+        stopTimer();
+        scheduleTick();
+    }
+
+    private void scheduleTick() {
+        long idle = idleNanos();
+        long tick = idle == 0 ? Long.MAX_VALUE : Math.max(idle / TICKS, MIN_TICK_NANOS);
+        long lifetime = options.maxLifetime().toNanos();
+        if (lifetime > 0) {
+            tick = Math.min(tick, Math.max(0, began + lifetime - System.nanoTime()));
+        }
+        timer = tick == Long.MAX_VALUE ? null : loop.schedule(tick, this::tick);
+    }
+
+    private long idleNanos() {
+        boolean half = toTarget.ended() || toClient.ended();
+        Duration timeout =
+                half && options.halfCloseTimeout().isPositive() ? options.halfCloseTimeout() : options.idleTimeout();
+        return timeout.toNanos();
+    }
+
+    private long moved() {
+        return toTarget.taken() + toTarget.accepted() + toClient.taken() + toClient.accepted();
+    }
+
+    private void tick() {
+        long lifetime = options.maxLifetime().toNanos();
+        boolean tooOld = lifetime > 0 && System.nanoTime() - began >= lifetime;
+        long now = moved();
+        quietTicks = now == seen ? quietTicks + 1 : 0;
+        seen = now;
+        long idle = idleNanos();
+        boolean tooQuiet = idle > 0 && quietTicks * Math.max(idle / TICKS, MIN_TICK_NANOS) >= idle;
+        if (tooOld || tooQuiet) {
+            cut(End.TIMEOUT);
+        } else {
+            scheduleTick();
+        }
+    }
+
+    private void stopTimer() {
+        if (timer != null) {
+            timer.cancel();
+            timer = null;
+        }
+    }
+
+    /** Ends the session for a reason of the relay's own. */
+    void cut(End why) {
+        if (over) {
+            return;
+        }
+        if (cut == null) {
+            cut = why;
+        }
+        if (toTarget == null) {
+            abandonConnect();
+            fail(new IOException(target.name() + ": the relay was stopped before it had connected"));
+        } else if (parted) {
+            closeBoth();
+        } else {
+            toTarget.cancel();
+            toClient.cancel();
+        }
+    }
+
+    /** Both directions have ended. */
+    private void part() {
+        if (parted) {
+            return;
+        }
+        parted = true;
+        stopTimer();
+        Ending clientEnding = Ending.of(toTarget.direction(), toClient.direction(), cut);
+        Ending targetEnding = Ending.of(toClient.direction(), toTarget.direction(), cut);
+        if (toTarget.direction().failure().isEmpty()
+                && toClient.direction().failure().isEmpty()) {
+            closeBoth();
+        } else {
+            part(clientEnding, targetEnding, System.nanoTime() + ACKNOWLEDGEMENT_NANOS);
+        }
     }
 
     /**
-     * Closes a side of a connection that broke. A close with input unread, like a reset, makes the kernel throw away what
-     * the peer has not acknowledged yet; so that comes first.
+     * Closes the sides of a connection that broke. A close with input unread, like a reset, makes the kernel throw away
+     * what the peer has not acknowledged yet; so that comes first.
      */
-    private void part(StreamSocket side, Ending ending) throws IOException {
-        if (!ending.gone() && !cut) {
-            side.awaitAcknowledged(ACKNOWLEDGEMENT);
+    private void part(Ending clientEnding, Ending targetEnding, long deadline) {
+        if (over) {
+            return;
+        }
+        boolean clientDone = close(client, clientEnding, deadline);
+        boolean targetDone = close(connecting, targetEnding, deadline);
+        if (clientDone && targetDone) {
+            end(clientEnding, targetEnding);
+        } else {
+            timer = loop.schedule(ACKNOWLEDGEMENT_POLL_NANOS, () -> part(clientEnding, targetEnding, deadline));
+        }
+    }
+
+    /** True once the side is closed. */
+    private boolean close(Descriptor side, Ending ending, long deadline) {
+        if (!side.isOpen()) {
+            return true;
+        }
+        boolean waiting = !ending.gone() && cut == null && System.nanoTime() - deadline < 0;
+        if (waiting && Sockets.unacknowledged(side.fd()) > 0) {
+            return false;
         }
         if (ending.reset()) {
-            side.abort();
-        } else {
-            side.close();
+            Sockets.lingerZero(side.fd());
         }
+        side.close();
+        return true;
     }
 
-    private static Direction direction(JoinResult.Direction moved, Ending from) {
+    private void closeBoth() {
+        client.close();
+        connecting.close();
+        end(
+                Ending.of(toTarget.direction(), toClient.direction(), cut),
+                Ending.of(toClient.direction(), toTarget.direction(), cut));
+    }
+
+    private void end(Ending clientEnding, Ending targetEnding) {
+        target.active.decrement();
+        JoinResult joined = new JoinResult(toTarget.direction(), toClient.direction());
+        over(
+                direction(joined.forward(), clientEnding.end()),
+                direction(joined.backward(), targetEnding.end()),
+                Ending.error(joined));
+    }
+
+    /** The connection comes to nothing. */
+    private void fail(IOException why) {
+        // Not a FIN: the client would take it for the end of an empty answer.
+        Sockets.lingerZero(client.fd());
+        client.close();
+        boolean late = why instanceof SluiceException failure && failure.errno() == Errno.ETIMEDOUT;
+        End end = cut != null ? cut : late ? End.TIMEOUT : End.ERROR;
+        Direction nothing = new Direction(0, 0, options.route().orElse(Route.COPY), Map.of(), "nothing was moved", end);
+        over(nothing, nothing, why.getMessage());
+    }
+
+    private static Direction direction(JoinResult.Direction moved, End end) {
+        long residue =
+                moved.failure().map(failure -> failure.residue().remaining()).orElse(0);
         return new Direction(
-                moved.result().bytes(), moved.result().route(), moved.result().reason(), from.end());
+                moved.result().bytes() + residue,
+                moved.result().bytes(),
+                moved.result().route(),
+                moved.result().byRoute(),
+                moved.result().reason(),
+                end);
     }
 
-    private SessionRecord failed(Throwable e) {
-        End end = cut ? End.DRAIN : e instanceof SocketTimeoutException ? End.TIMEOUT : End.ERROR;
-        Direction nothing = new Direction(0, options.route().orElse(Route.SPLICE), "nothing was moved", end);
-        return record(nothing, nothing, e.getMessage() == null ? e.toString() : e.getMessage());
+    private void over(Direction forward, Direction backward, String error) {
+        over = true;
+        stopTimer();
+        Duration duration = Duration.ofNanos(System.nanoTime() - began);
+        relay.ended(
+                this,
+                new SessionRecord(
+                        Instant.now().minus(duration),
+                        duration,
+                        clientAddress,
+                        listener,
+                        target.name(),
+                        forward,
+                        backward,
+                        error));
     }
 
-    private SessionRecord record(Direction toTarget, Direction toClient, String error) {
-        Duration duration = Duration.ofNanos(System.nanoTime() - startNanos);
-        return new SessionRecord(start, duration, client.remoteEndpoint(), listener, target, toTarget, toClient, error);
+    /** How it stands; any thread may ask. */
+    LiveSession live() {
+        Leg there = toTarget;
+        Leg back = toClient;
+        Target chosen = target;
+        return new LiveSession(
+                clientAddress,
+                listener,
+                chosen == null ? listener : chosen.name(),
+                Duration.ofNanos(System.nanoTime() - began),
+                there != null,
+                there == null ? 0 : there.accepted(),
+                back == null ? 0 : back.accepted(),
+                (there == null ? 0 : there.taken() - there.accepted())
+                        + (back == null ? 0 : back.taken() - back.accepted()));
     }
 }

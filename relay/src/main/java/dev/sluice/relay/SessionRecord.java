@@ -4,6 +4,7 @@ import dev.sluice.io.Endpoint;
 import dev.sluice.io.Route;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -41,13 +42,16 @@ public record SessionRecord(
     /**
      * One direction.
      *
+     * @param bytesIn how many bytes were read from the side that they came from
      * @param bytes how many bytes the receiving side's kernel accepted
      * @param route the way that most of them went
+     * @param byRoute how many went which way
      * @param reason why that way
      * @param end how the side that they came from ended
      */
-    public record Direction(long bytes, Route route, String reason, End end) {
+    public record Direction(long bytesIn, long bytes, Route route, Map<Route, Long> byRoute, String reason, End end) {
         public Direction {
+            byRoute = Map.copyOf(byRoute);
             Objects.requireNonNull(route, "route");
             Objects.requireNonNull(reason, "reason");
             Objects.requireNonNull(end, "end");
@@ -60,7 +64,7 @@ public record SessionRecord(
         FIN,
         /** It reset the connection, or had a reset of the other side passed on to it. */
         RST,
-        /** It did not answer. */
+        /** It did not answer, or one of the relay's own times was up. */
         TIMEOUT,
         /** The relay was drained, and cut it off when the time was up. */
         DRAIN,

@@ -1,0 +1,80 @@
+package dev.sluice.relay;
+
+import dev.sluice.JoinResult;
+import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.linux.Sockets;
+import dev.sluice.io.Route;
+import dev.sluice.io.Side;
+import dev.sluice.io.TransferException;
+import dev.sluice.io.TransferException.Reason;
+import dev.sluice.loop.Inlet;
+import dev.sluice.loop.Outlet;
+import dev.sluice.loop.Pump;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** One direction of a session: a pump, and what its end means to the other direction. */
+final class Leg {
+    private static final ByteBuffer NO_PREFIX = ByteBuffer.allocate(0);
+
+    private final Descriptor sink;
+    private final Pump pump;
+
+    Leg(Descriptor source, Descriptor sink, Route route, Consumer<Leg> onEnd) throws IOException {
+        this.sink = sink;
+        this.pump = new Pump(
+                Inlet.of(source),
+                Outlet.of(sink),
+                List.of(),
+                new Pump.Options(Long.MAX_VALUE, route, NO_PREFIX, null),
+                () -> onEnd.accept(this));
+    }
+
+    void start() {
+        pump.start();
+    }
+
+    void cancel() {
+        pump.cancel(Reason.CANCELLED);
+    }
+
+    boolean ended() {
+        return pump.ended();
+    }
+
+    /** Any thread may ask. */
+    long taken() {
+        return pump.taken();
+    }
+
+    /** Any thread may ask. */
+    long accepted() {
+        return pump.accepted();
+    }
+
+    /** At its end: the end of the stream becomes the sink's; a source that failed takes the other direction with it. */
+    void carryOver(Leg other) {
+        TransferException failure = pump.failure();
+        if (failure == null) {
+            if (Ending.resetUnread(other)) {
+                return;
+            }
+            // If the peer has gone meanwhile, the other direction finds out and reports it.
+            Sockets.shutdown(sink.fd(), Sockets.SHUT_WR);
+        } else if (failure.side() != Side.SINK && failure.reason() != Reason.CANCELLED) {
+            other.cancel();
+        }
+    }
+
+    /** What ended it before the end of the stream, or null; also null while it goes on. */
+    TransferException failure() {
+        return pump.ended() ? pump.failure() : null;
+    }
+
+    JoinResult.Direction direction() {
+        return new JoinResult.Direction(pump.result(), Optional.ofNullable(pump.failure()));
+    }
+}

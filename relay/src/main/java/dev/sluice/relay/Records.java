@@ -1,0 +1,54 @@
+package dev.sluice.relay;
+
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/** Hands session records to their consumer, who may block, while the loops must not. */
+final class Records implements Runnable {
+    private static final System.Logger LOG = System.getLogger(Records.class.getName());
+
+    /** So many records may wait before nobody is accepted any more. */
+    private static final int FULL = 10_000;
+
+    private final Consumer<SessionRecord> consumer;
+    private final ConcurrentLinkedQueue<SessionRecord> queue = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger waiting = new AtomicInteger();
+
+    Records(Consumer<SessionRecord> consumer) {
+        this.consumer = consumer;
+    }
+
+    void add(SessionRecord record) {
+        queue.add(record);
+        if (waiting.getAndIncrement() == 0) {
+            Thread.ofVirtual().name("sluice-records").start(this);
+        }
+    }
+
+    boolean full() {
+        return waiting.get() >= FULL;
+    }
+
+    /** Until none is left; whoever adds the next starts another run. */
+    @Override
+    public void run() {
+        do {
+            try {
+                consumer.accept(queue.poll());
+            } catch (RuntimeException e) {
+                LOG.log(System.Logger.Level.ERROR, "the consumer of session records failed", e);
+            }
+        } while (waiting.decrementAndGet() > 0);
+        synchronized (this) {
+            notifyAll();
+        }
+    }
+
+    /** Waits until every record so far has been consumed. */
+    synchronized void await() throws InterruptedException {
+        while (waiting.get() > 0) {
+            wait(50);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package dev.sluice.relay;
+
+import dev.sluice.io.Endpoint;
+import dev.sluice.io.Route;
+import dev.sluice.relay.SessionRecord.End;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The counters of a relay at one moment. Bytes are those of connections that have ended; the others' are in
+ * {@link Relay#live}.
+ *
+ * @param accepted how many connections were accepted
+ * @param active how many are alive
+ * @param bytesToTargets what targets' sockets have accepted
+ * @param bytesToClients what clients' sockets have accepted
+ * @param byRoute how many bytes went which way, both directions together
+ * @param clientEnds how many clients ended how
+ * @param targetEnds how many targets ended how
+ * @param targets one line per target, in the order of the configuration
+ * @param pipesLent how many kernel pipes hold bytes on the way at the moment, of the whole process
+ * @param pipesSmall how many pipes could not be had in the size asked for, ever, of the whole process
+ */
+public record RelayStats(
+        long accepted,
+        int active,
+        long bytesToTargets,
+        long bytesToClients,
+        Map<Route, Long> byRoute,
+        Map<End, Long> clientEnds,
+        Map<End, Long> targetEnds,
+        List<OfTarget> targets,
+        int pipesLent,
+        long pipesSmall) {
+    public RelayStats {
+        byRoute = Map.copyOf(byRoute);
+        clientEnds = Map.copyOf(clientEnds);
+        targetEnds = Map.copyOf(targetEnds);
+        targets = List.copyOf(targets);
+    }
+
+    /**
+     * One target.
+     *
+     * @param target as it was configured
+     * @param connected how many connections reached it
+     * @param failed how many did not
+     * @param active how many are alive
+     */
+    public record OfTarget(Endpoint target, long connected, long failed, long active) {}
+}
