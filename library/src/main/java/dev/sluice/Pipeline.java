@@ -4,11 +4,10 @@ import dev.sluice.file.Recording;
 import dev.sluice.io.Route;
 import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferResult;
-import dev.sluice.loop.Inlet;
 import dev.sluice.loop.Mirror;
-import dev.sluice.loop.Outlet;
 import dev.sluice.loop.Pump;
 import dev.sluice.loop.Rate;
+import dev.sluice.loop.Sides;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
@@ -37,14 +36,12 @@ import java.util.Objects;
  */
 public final class Pipeline {
     private final ReadableByteChannel source;
-    private final List<Mirrored> mirrors = new ArrayList<>();
+    private final List<Sides.Mirrored> mirrors = new ArrayList<>();
     private long limit = Long.MAX_VALUE;
     private long timeoutNanos;
     private Route route;
     private ByteBuffer prefix = ByteBuffer.allocate(0);
     private long bytesPerSecond;
-
-    private record Mirrored(WritableByteChannel channel, MirrorPolicy policy) {}
 
     private Pipeline(ReadableByteChannel source) {
         this.source = source;
@@ -74,7 +71,11 @@ public final class Pipeline {
         if (policy.onSlow() == SlowMirror.DROP && !(mirror instanceof Recording)) {
             throw new IllegalArgumentException(mirror + ": only a Recording can tell where bytes are missing");
         }
-        mirrors.add(new Mirrored(Objects.requireNonNull(mirror, "mirror"), Objects.requireNonNull(policy, "policy")));
+        Mirror.Terms terms = new Mirror.Terms(
+                policy.onFailure() == MirrorFailure.DETACH,
+                Mirror.Slow.valueOf(policy.onSlow().name()),
+                policy.patience().toNanos());
+        mirrors.add(new Sides.Mirrored(mirror, terms));
         return this;
     }
 
@@ -138,7 +139,7 @@ public final class Pipeline {
      * @throws IOException if no transfer can be started
      */
     public TransferResult to(WritableByteChannel sink) throws IOException {
-        return prepare(sink).run(deadline());
+        return Sides.claim(source, sink, mirrors).transfer(options(), deadline());
     }
 
     /**
@@ -157,24 +158,12 @@ public final class Pipeline {
         return timeoutNanos == 0 ? Long.MAX_VALUE : System.nanoTime() + timeoutNanos;
     }
 
+    private Pump.Options options() {
+        return new Pump.Options(limit, route, prefix, bytesPerSecond == 0 ? null : new Rate(bytesPerSecond));
+    }
+
     /** Claims all sides, or none. */
     Transfer prepare(WritableByteChannel sink) throws ClosedChannelException {
-        Sides sides = new Sides();
-        try {
-            Inlet inlet = sides.inlet(source);
-            Outlet outlet = sides.sink(Objects.requireNonNull(sink, "sink"));
-            List<Mirror> claimed = new ArrayList<>(mirrors.size());
-            for (Mirrored mirrored : mirrors) {
-                claimed.add(sides.mirror(mirrored.channel, mirrored.policy));
-            }
-            Transfer transfer = new Transfer(sides);
-            Rate rate = bytesPerSecond == 0 ? null : new Rate(bytesPerSecond);
-            transfer.pump(
-                    new Pump(inlet, outlet, claimed, new Pump.Options(limit, route, prefix, rate), transfer::ended));
-            return transfer;
-        } catch (ClosedChannelException | RuntimeException e) {
-            sides.abandon();
-            throw e;
-        }
+        return new Transfer(Sides.claim(source, sink, mirrors), options());
     }
 }

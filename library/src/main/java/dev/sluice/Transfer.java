@@ -5,22 +5,23 @@ import dev.sluice.io.TransferException.Reason;
 import dev.sluice.io.TransferResult;
 import dev.sluice.loop.EventLoop;
 import dev.sluice.loop.Pump;
+import dev.sluice.loop.Sides;
 import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.locks.LockSupport;
 
 /** A transfer that was {@linkplain Pipeline#start started}. All methods may be called from any thread. */
 public final class Transfer {
     private final Sides sides;
     private final CompletableFuture<TransferResult> completion = new CompletableFuture<>();
-    private Pump pump;
+    private final Pump pump;
     private Runnable onEnd;
     private EventLoop.Timer deadlineTimer;
 
-    Transfer(Sides sides) {
+    Transfer(Sides sides, Pump.Options options) {
         this.sides = sides;
+        this.pump = sides.pump(options, this::ended);
     }
 
     /** How many bytes the sink has accepted so far. */
@@ -65,16 +66,12 @@ public final class Transfer {
         }
     }
 
-    void pump(Pump prepared) {
-        pump = prepared;
-    }
-
     Pump pump() {
         return pump;
     }
 
     /** The pump's last act, on whatever thread that is. */
-    void ended() {
+    private void ended() {
         onEnd.run();
     }
 
@@ -104,46 +101,6 @@ public final class Transfer {
             completion.completeExceptionally(pump.failure());
         } else {
             completion.complete(pump.result());
-        }
-    }
-
-    /** Carries the transfer on behalf of the calling thread, to its end. */
-    TransferResult run(long deadline) throws TransferException {
-        Thread waiting = Thread.currentThread();
-        onEnd = () -> LockSupport.unpark(waiting);
-        if (pump.needsCaller()) {
-            pump.pumpHere(deadline);
-        } else {
-            pump.start();
-            park(deadline);
-        }
-        sides.leave();
-        if (pump.failure() != null) {
-            throw pump.failure();
-        }
-        return pump.result();
-    }
-
-    private void park(long deadline) {
-        boolean interrupted = false;
-        boolean cancelled = false;
-        while (!pump.ended()) {
-            if (cancelled || deadline == Long.MAX_VALUE) {
-                LockSupport.park(pump);
-            } else {
-                LockSupport.parkNanos(pump, deadline - System.nanoTime());
-            }
-            if (Thread.interrupted()) {
-                interrupted = true;
-                cancelled = true;
-                pump.cancel(Reason.INTERRUPTED);
-            } else if (!cancelled && deadline != Long.MAX_VALUE && deadline - System.nanoTime() <= 0) {
-                cancelled = true;
-                pump.cancel(Reason.DEADLINE);
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 

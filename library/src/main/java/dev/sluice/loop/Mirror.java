@@ -51,7 +51,10 @@ public final class Mirror extends Outlet implements Runnable {
      * @param slow what happens once it has held the stream up for too long
      * @param patience for how many nanoseconds it may do so
      */
-    public record Terms(boolean detachable, Slow slow, long patience) {}
+    public record Terms(boolean detachable, Slow slow, long patience) {
+        /** Its failure is the transfer's, and it is waited for. */
+        static final Terms COMPLETE = new Terms(false, Slow.BLOCK, 0);
+    }
 
     /** What becomes of a mirror that is slow. */
     public enum Slow {

@@ -53,7 +53,14 @@ public final class Pump implements Runnable, Waiter {
      * @param prefix goes ahead of the source's bytes
      * @param rate how fast to take them, or null for as fast as they come
      */
-    public record Options(long limit, Route route, ByteBuffer prefix, Rate rate) {}
+    public record Options(long limit, Route route, ByteBuffer prefix, Rate rate) {
+        private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+
+        /** Nothing special, but a limit. */
+        public static Options upTo(long limit) {
+            return new Options(limit, null, NOTHING, null);
+        }
+    }
 
     /**
      * Takes over the sides, which are left at the end.

@@ -2,6 +2,8 @@ package dev.sluice.internal.fd;
 
 import java.lang.ref.Cleaner;
 import java.nio.channels.Channel;
+import java.nio.channels.WritableByteChannel;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
@@ -13,6 +15,9 @@ import java.util.function.Function;
 public final class Descriptors {
     private static final Map<Class<?>, Function<Channel, Descriptor>> SOURCES = new ConcurrentHashMap<>();
     private static final Map<Class<?>, Function<Channel, Descriptor>> SINKS = new ConcurrentHashMap<>();
+
+    private static final Map<Class<?>, Function<Channel, List<WritableByteChannel>>> MIRRORS =
+            new ConcurrentHashMap<>();
 
     private static final Cleaner CLEANER = Cleaner.create();
 
@@ -30,6 +35,12 @@ public final class Descriptors {
         SINKS.put(type, channel -> sink.apply(type.cast(channel)));
     }
 
+    /** Tells which mirrors a channel class has: whatever is taken from its channels has to reach them, too. */
+    public static <C extends Channel> void registerMirrors(
+            Class<C> type, Function<C, List<WritableByteChannel>> accessor) {
+        MIRRORS.put(type, channel -> accessor.apply(type.cast(channel)));
+    }
+
     /** Closes the descriptor once its channel is unreachable: a net under those who forget to. */
     public static void closeWith(Channel channel, Descriptor descriptor) {
         CLEANER.register(channel, descriptor::close);
@@ -43,6 +54,12 @@ public final class Descriptors {
     /** The descriptor that a channel writes to, or null if it is not one of ours. */
     public static Descriptor sink(Channel channel) {
         return find(SINKS, channel);
+    }
+
+    /** The mirrors that a source has of its own, for a reader that has claimed it. */
+    public static List<WritableByteChannel> mirrors(Channel channel) {
+        Function<Channel, List<WritableByteChannel>> accessor = MIRRORS.get(channel.getClass());
+        return accessor == null ? List.of() : accessor.apply(channel);
     }
 
     private static Descriptor find(Map<Class<?>, Function<Channel, Descriptor>> known, Channel channel) {
