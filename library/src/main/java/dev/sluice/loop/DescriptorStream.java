@@ -12,7 +12,9 @@ import java.nio.ByteBuffer;
 import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ReadPendingException;
+import java.nio.channels.WritableByteChannel;
 import java.nio.channels.WritePendingException;
+import java.util.List;
 
 /**
  * Reads and writes of a pollable descriptor that park the thread instead of blocking it: what the library's socket and
@@ -38,6 +40,14 @@ public final class DescriptorStream {
      * @throws ReadPendingException if another read or transfer is under way
      */
     public int read(ByteBuffer buffer, long deadline) throws IOException {
+        return read(buffer, deadline, List.of());
+    }
+
+    /**
+     * The same, and writes what was read to the mirrors, each in turn and as a whole, before it returns and while nobody
+     * else may read. If a mirror fails, its exception is thrown with the bytes in the buffer.
+     */
+    public int read(ByteBuffer buffer, long deadline, List<WritableByteChannel> mirrors) throws IOException {
         if (buffer.isReadOnly()) {
             throw new IllegalArgumentException("the buffer is read-only");
         }
@@ -45,12 +55,24 @@ public final class DescriptorStream {
         try {
             descriptor.claimReading(Thread.currentThread());
             try {
-                return buffer.hasRemaining() ? readClaimed(buffer, deadline) : 0;
+                int count = buffer.hasRemaining() ? readClaimed(buffer, deadline) : 0;
+                for (int i = 0; i < mirrors.size() && count > 0; i++) {
+                    writeWhole(mirrors.get(i), buffer.slice(buffer.position() - count, count));
+                }
+                return count;
             } finally {
                 descriptor.unclaimReading();
             }
         } finally {
             descriptor.release();
+        }
+    }
+
+    private static void writeWhole(WritableByteChannel mirror, ByteBuffer bytes) throws IOException {
+        while (bytes.hasRemaining()) {
+            if (mirror.write(bytes) == 0) {
+                Foreign.awaitWritable(mirror);
+            }
         }
     }
 

@@ -6,7 +6,11 @@ import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Native;
 import dev.sluice.internal.linux.Pipes;
 import dev.sluice.io.SluiceException;
+import dev.sluice.io.TransferException;
+import dev.sluice.io.TransferResult;
 import dev.sluice.loop.DescriptorStream;
+import dev.sluice.loop.Pump;
+import dev.sluice.loop.Sides;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
@@ -15,16 +19,30 @@ import java.nio.channels.Channel;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 /**
  * A kernel pipe, pipe(7): two ends, each a channel that parks instead of blocking and each a side of fast transfers.
  * Reading and writing the pipe itself is reading and writing its ends.
+ *
+ * <pre>{@code
+ * camera.tee(recording);             // whatever leaves the pipe goes there, too
+ * camera.readFrom(socket);           // on one thread
+ * camera.writeTo(client);            // on another
+ * }</pre>
+ *
+ * <p>All methods may be called from any thread; each end has one reader or writer at a time, and a second one gets a
+ * ReadPendingException or WritePendingException.
  */
 public final class KernelPipe implements ByteChannel {
     static {
         Descriptors.register(
                 KernelPipe.class, pipe -> pipe.source.stream.descriptor(), pipe -> pipe.sink.stream.descriptor());
         Descriptors.register(Source.class, end -> end.stream.descriptor());
+        Descriptors.registerMirrors(KernelPipe.class, pipe -> pipe.source.begin());
+        Descriptors.registerMirrors(Source.class, Source::begin);
         Descriptors.register(Sink.class, end -> end.stream.descriptor());
     }
 
@@ -56,6 +74,17 @@ public final class KernelPipe implements ByteChannel {
         return new KernelPipe(ends);
     }
 
+    /**
+     * The same, and asks for a capacity. Where the kernel refuses it, for the reasons of {@link #resize}, the pipe is as
+     * large as it came: {@link #capacity} tells what was obtained, and a smaller pipe works as well, in smaller steps.
+     */
+    public static KernelPipe open(int capacity) throws IOException {
+        requirePositive(capacity);
+        KernelPipe pipe = open();
+        call(pipe.source.stream.descriptor(), fd -> Pipes.setCapacity(fd, capacity));
+        return pipe;
+    }
+
     /** The end to read from. */
     public ReadableByteChannel source() {
         return source;
@@ -64,6 +93,69 @@ public final class KernelPipe implements ByteChannel {
     /** The end to write to. */
     public WritableByteChannel sink() {
         return sink;
+    }
+
+    /**
+     * Adds a mirror: whatever is taken out of this pipe from now on, by {@link #read}, by {@link #writeTo} or by any transfer
+     * from this pipe, goes to the mirror, too, as a whole and before the read or transfer ends. It may be another pipe,
+     * which may have a mirror in turn, or any other channel; it stays the caller's to close.
+     *
+     * <p>Transfers duplicate into a mirror of the library's own without leaving the kernel, tee(2); a read, whose bytes are
+     * in the process anyway, writes them. A mirror that is slow is waited for. If one fails, the transfer fails, or the
+     * read after the bytes were put into its buffer. Mirrors that may fail or lag are {@code Pipeline.mirror}'s.
+     *
+     * @return this
+     * @throws IllegalStateException once something has read from this pipe, since a mirror would begin in mid-stream
+     */
+    public KernelPipe tee(WritableByteChannel mirror) {
+        if (mirror == this || mirror == sink) {
+            throw new IllegalArgumentException(this + " can't be its own mirror");
+        }
+        source.tee(Objects.requireNonNull(mirror, "mirror"));
+        return this;
+    }
+
+    /**
+     * Fills the pipe from the source until that ends, inside the kernel where possible, waiting for room as need be: somebody
+     * else has to empty the pipe. The sink end stays open; {@link #closeSink} tells the reader that this was all.
+     *
+     * <p>Blocks by parking. How it ends, and what becomes of the bytes when it fails, is what
+     * {@code dev.sluice.Pipeline.to} says of every transfer.
+     *
+     * @throws TransferException if a side fails or is closed meanwhile, and on an interrupt, which stays set
+     * @throws ClosedChannelException if the source or this pipe's sink end is closed already
+     */
+    public TransferResult readFrom(ReadableByteChannel from) throws IOException {
+        return readFrom(from, Long.MAX_VALUE);
+    }
+
+    /** The same, of at most {@code limit} bytes; what follows them stays readable from the source. */
+    public TransferResult readFrom(ReadableByteChannel from, long limit) throws IOException {
+        return transfer(from, sink, limit);
+    }
+
+    /**
+     * Empties the pipe into the sink, and into the {@linkplain #tee mirrors}, until the pipe's own sink end is closed and
+     * nothing is left. Nothing is closed or shut down. Blocks and ends like {@link #readFrom}.
+     *
+     * @throws TransferException if a side fails or is closed meanwhile, and on an interrupt, which stays set
+     * @throws ClosedChannelException if this pipe's source end, the sink or a mirror is closed already
+     */
+    public TransferResult writeTo(WritableByteChannel to) throws IOException {
+        return writeTo(to, Long.MAX_VALUE);
+    }
+
+    /** The same, of at most {@code limit} bytes; what follows them stays in the pipe. */
+    public TransferResult writeTo(WritableByteChannel to, long limit) throws IOException {
+        return transfer(source, to, limit);
+    }
+
+    private static TransferResult transfer(ReadableByteChannel from, WritableByteChannel to, long limit)
+            throws IOException {
+        if (limit < 0) {
+            throw new IllegalArgumentException("limit " + limit + " is negative");
+        }
+        return Sides.claim(from, to, List.of()).transfer(Pump.Options.upTo(limit), Long.MAX_VALUE);
     }
 
     /** Reads at least one byte, waiting if need be; −1 once the sink end is closed and everything was read. */
@@ -91,9 +183,7 @@ public final class KernelPipe implements ByteChannel {
      *     if more is inside; F_SETPIPE_SZ, fcntl(2)
      */
     public int resize(int bytes) throws IOException {
-        if (bytes <= 0) {
-            throw new IllegalArgumentException("a pipe of " + bytes + " bytes");
-        }
+        requirePositive(bytes);
         try {
             return call("fcntl F_SETPIPE_SZ", fd -> Pipes.setCapacity(fd, bytes));
         } catch (SluiceException e) {
@@ -101,6 +191,12 @@ public final class KernelPipe implements ByteChannel {
             throw why.isEmpty()
                     ? e
                     : new SluiceException(e.getMessage().split(";")[0] + "; " + why, e.call(), e.errno());
+        }
+    }
+
+    private static void requirePositive(int bytes) {
+        if (bytes <= 0) {
+            throw new IllegalArgumentException("a pipe of " + bytes + " bytes");
         }
     }
 
@@ -115,11 +211,15 @@ public final class KernelPipe implements ByteChannel {
 
     private int call(String name, Call call) throws IOException {
         Descriptor descriptor = source.isOpen() ? source.stream.descriptor() : sink.stream.descriptor();
+        return descriptor.check(name, call(descriptor, call));
+    }
+
+    private static int call(Descriptor descriptor, Call call) throws IOException {
         if (!descriptor.acquire()) {
             throw new ClosedChannelException();
         }
         try {
-            return descriptor.check(name, call.on(descriptor.fd()));
+            return call.on(descriptor.fd());
         } finally {
             descriptor.release();
         }
@@ -178,14 +278,35 @@ public final class KernelPipe implements ByteChannel {
     }
 
     private static final class Source extends End implements ReadableByteChannel {
+        private volatile List<WritableByteChannel> mirrors = List.of();
+        private volatile boolean begun;
+
         Source(DescriptorStream stream) {
             super(stream);
+        }
+
+        synchronized void tee(WritableByteChannel mirror) {
+            if (begun) {
+                throw new IllegalStateException(
+                        this + " has been read from; a mirror has to be there before the first byte leaves");
+            }
+            mirrors = Stream.concat(mirrors.stream(), Stream.of(mirror)).toList();
+        }
+
+        /** The mirrors, to which none is added from now on. */
+        List<WritableByteChannel> begin() {
+            if (!begun) {
+                synchronized (this) {
+                    begun = true;
+                }
+            }
+            return mirrors;
         }
 
         @Override
         public int read(ByteBuffer buffer) throws IOException {
             try {
-                return stream.read(buffer, Long.MAX_VALUE);
+                return stream.read(buffer, Long.MAX_VALUE, begin());
             } finally {
                 // Parked is not forgotten: the cleaner must not close the channel meanwhile.
                 Reference.reachabilityFence(this);

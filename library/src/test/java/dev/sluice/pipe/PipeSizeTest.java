@@ -44,6 +44,29 @@ class PipeSizeTest {
     }
 
     @ParameterizedTest
+    @ValueSource(ints = {1, 4097, 100_000, 1 << 20})
+    void aPipeCanBeAskedForWithACapacity(int asked) throws Exception {
+        try (KernelPipe pipe = KernelPipe.open(asked)) {
+            assertThat(pipe.capacity()).isBetween(asked, Math.max(4096, 2 * asked));
+        }
+    }
+
+    @Test
+    void aPipeTooLargeToBeHadIsAsLargeAsItComes() throws Exception {
+        int usual;
+        try (KernelPipe pipe = KernelPipe.open()) {
+            usual = pipe.capacity();
+        }
+        // More than INT_MAX rounded up to a power of two, which the kernel refuses to everybody.
+        try (KernelPipe pipe = KernelPipe.open(Integer.MAX_VALUE)) {
+            assertThat(pipe.capacity()).isEqualTo(usual);
+            pipe.write(ByteBuffer.wrap(new byte[] {7}));
+            assertThat(Bytes.read(pipe, 1)).containsExactly(7);
+        }
+        assertThatIllegalArgumentException().isThrownBy(() -> KernelPipe.open(0));
+    }
+
+    @ParameterizedTest
     @ValueSource(ints = {1, 32 * 4096, 1 << 20})
     void dataComesThroughAPipeOfAnySize(int size) throws Exception {
         byte[] bytes = Bytes.random(SEED, 3 << 20);
