@@ -51,6 +51,16 @@ public final class Native {
         return State.REASON == null;
     }
 
+    /** Whether they are unavailable because somebody wanted it so. */
+    public static boolean switchedOff() {
+        return State.MODE.equals("off");
+    }
+
+    /** Which flag or property would make them available, or an empty string. */
+    public static String remedy() {
+        return State.REMEDY;
+    }
+
     /** Whether the machine is aarch64, whose ABI differs from x86-64 in two structs and four open flags. */
     static boolean aarch64() {
         return State.AARCH64;
@@ -166,7 +176,9 @@ public final class Native {
 
     private static final class State {
         static final boolean AARCH64 = System.getProperty("os.arch").equals("aarch64");
+        static final String MODE = System.getProperty("sluice.native", "auto").toLowerCase(Locale.ROOT);
         static final String REASON;
+        static final String REMEDY;
         static final Linker LINKER;
         static final MethodHandle CALL;
         static final MethodHandle CALL_VARIADIC;
@@ -178,9 +190,10 @@ public final class Native {
             MethodHandle variadic = null;
             String os = System.getProperty("os.name");
             String arch = System.getProperty("os.arch");
-            String mode = System.getProperty("sluice.native", "auto").toLowerCase(Locale.ROOT);
-            if (mode.equals("off")) {
+            String remedy = "";
+            if (MODE.equals("off")) {
                 reason = "native calls are switched off by -Dsluice.native=off";
+                remedy = "-Dsluice.native=auto";
             } else if (!os.equals("Linux")) {
                 reason = "needs Linux, this is " + os;
             } else if (!AARCH64 && !arch.equals("amd64")) {
@@ -198,16 +211,17 @@ public final class Native {
                             Linker.Option.firstVariadicArg(2));
                 } catch (IllegalCallerException e) {
                     Module module = Native.class.getModule();
-                    reason = "native access is denied to this module; start the JVM with --enable-native-access="
-                            + (module.isNamed() ? module.getName() : "ALL-UNNAMED");
+                    remedy = "--enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED");
+                    reason = "native access is denied to this module; start the JVM with " + remedy;
                 } catch (UnsupportedOperationException e) {
                     reason = "this JVM has no foreign linker: " + e.getMessage();
                 }
             }
-            if (reason != null && mode.equals("require")) {
+            if (reason != null && MODE.equals("require")) {
                 throw new ExceptionInInitializerError("-Dsluice.native=require, but " + reason);
             }
             REASON = reason;
+            REMEDY = remedy;
             LINKER = linker;
             CALL = call;
             CALL_VARIADIC = variadic;
