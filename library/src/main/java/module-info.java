@@ -1,6 +1,8 @@
 /** Zero-copy I/O for Java on Linux. */
 @SuppressWarnings("module") // The relay is built after the library.
 module dev.sluice {
+    requires static jdk.jfr; // Events are recorded where the runtime has it.
+
     exports dev.sluice;
     exports dev.sluice.file;
     exports dev.sluice.io;

@@ -56,6 +56,7 @@ final class Flow {
     private final ByteBuffer prefix;
     private final Rate rate;
     private final long started = System.nanoTime();
+    private final Object recorded = FlightRecorder.begin();
 
     private volatile Stop stop;
     private Route route;
@@ -108,6 +109,33 @@ final class Flow {
             adaptive = forced == null && !source.blocking();
             bulk = !adaptive;
         }
+        if (forced != Route.COPY && FlightRecorder.recordsFallbacks()) {
+            recordRefusals();
+        }
+    }
+
+    /** What is known before anything was tried: somebody's channel, a terminal, a file for appending. */
+    private void recordRefusals() {
+        if (source.refusal() != null) {
+            FlightRecorder.fallback(Side.SOURCE, source.name(), "", 0, source.refusal());
+        }
+        if (sink.refusal() != null) {
+            FlightRecorder.fallback(Side.SINK, sink.name(), "", 0, sink.refusal());
+        }
+        for (Mirror mirror : mirrors.list()) {
+            if (mirror.refusal() != null) {
+                FlightRecorder.fallback(Side.MIRROR, mirror.name(), "", 0, mirror.refusal());
+            }
+        }
+    }
+
+    /** A call was refused, after which an outlet goes on without it. Also called by the thread that drains a mirror aside. */
+    void refused(Outlet outlet, String call, long result, String why) {
+        fellBack(outlet == sink ? Side.SINK : Side.MIRROR, outlet.name(), call, result, why);
+    }
+
+    private void fellBack(Side side, String name, String call, long result, String why) {
+        FlightRecorder.fallback(side, name, call, (int) -result, why);
     }
 
     private void copyBecause(String why) {
@@ -277,6 +305,7 @@ final class Flow {
         RawPipe pipe = borrowPipes();
         if (pipe == null) {
             copyBecause("no kernel pipe was to be had; raise the descriptor limit (ulimit -n)");
+            FlightRecorder.fallback(Side.NONE, "", "pipe2", 0, reason);
             return true;
         }
         long most = Math.min(want, Math.min(pipe.capacity(), PipePool.shared().fairShare()));
@@ -304,6 +333,7 @@ final class Flow {
         }
         if (Outlet.refused(count)) {
             source.refuse("the source refuses splice(2): " + Errno.name((int) -count));
+            fellBack(Side.SOURCE, source.name(), "splice", count, source.refusal());
             rest();
             copyBecause(source.refusal());
             return true;
@@ -419,6 +449,7 @@ final class Flow {
         reason = "through a kernel pipe, since " + call + "(2) "
                 + (count == 0 ? "found nothing" : "was refused: " + Errno.name((int) -count));
         route = Route.SPLICE;
+        fellBack(Side.NONE, source.name() + " to " + sink.name(), call, count, reason);
         if (sink.refusal() != null) {
             copyBecause(sink.refusal());
         }
@@ -470,6 +501,11 @@ final class Flow {
 
     private Account account() {
         return new Account(route, directRoute, reason, sink, mirrors.list());
+    }
+
+    /** Tells Flight Recorder how it ended. */
+    void record(TransferResult result, TransferException failure) {
+        FlightRecorder.end(recorded, source, sink, result, failure);
     }
 
     /** When even settling failed: nothing is known of what was left on the way. */

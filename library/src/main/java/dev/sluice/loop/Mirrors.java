@@ -176,6 +176,9 @@ final class Mirrors {
             } else {
                 long teed = Pipes.tee(pipe.readEnd(), mirror.vacantPipe().writeEnd(), count);
                 mirror.teed(Math.max(teed, 0));
+                if (teed < 0) {
+                    pump.refused(mirror, "tee", teed, "a pipeful could not be duplicated and is copied");
+                }
                 complete &= teed == count;
             }
         }

@@ -353,6 +353,7 @@ public sealed class Outlet implements Waiter permits Mirror {
         } else if (count == 0 || refused(count)) {
             // The bytes are safe in the pipe; they leave it by read(2), in order (S8, S9).
             refusal = "the sink refuses splice(2)" + (count < 0 ? ": " + Errno.name((int) -count) : "");
+            pump.refused(this, "splice", count, refusal);
             return 0;
         }
         call = "splice";

@@ -7,6 +7,7 @@ import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferException.Reason;
 import dev.sluice.io.TransferResult;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -216,6 +217,10 @@ public final class Pump implements Runnable, Waiter {
         }
     }
 
+    void refused(Outlet outlet, String call, long result, String why) {
+        flow.refused(outlet, call, result, why);
+    }
+
     /** On the pool, a thread without a queue behind it goes on: handing over to another thread costs more than a step. */
     boolean othersWait() {
         return onCaller() || !flow.blocking() || BlockingPool.contended();
@@ -231,8 +236,18 @@ public final class Pump implements Runnable, Waiter {
         }
         CopyBuffer.forget(this);
         flow.leave();
+        record();
         state.set(ENDED);
         onEnd.run();
+    }
+
+    /** Whoever observes, and the names of somebody's channels, must not change the end of the transfer. */
+    private void record() {
+        try {
+            flow.record(result, failure);
+        } catch (RuntimeException e) {
+            System.getLogger(Pump.class.getName()).log(Level.WARNING, "a transfer could not be recorded", e);
+        }
     }
 
     /** How many bytes the sink has accepted so far. */
