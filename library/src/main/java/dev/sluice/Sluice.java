@@ -56,7 +56,7 @@ public final class Sluice {
         return Join.run(a, b, Objects.requireNonNull(route, "route"));
     }
 
-    /** What this kernel, JVM and configuration can do; probed at each call, in some milliseconds. */
+    /** What this kernel, JVM and configuration can do; tried out at each call, in a few milliseconds after the first. */
     public static Capabilities capabilities() {
         return Probe.run();
     }

@@ -3,6 +3,7 @@ package dev.sluice.loop;
 import dev.sluice.internal.fd.CopyBuffer;
 import dev.sluice.internal.fd.PipePool;
 import dev.sluice.internal.fd.RawPipe;
+import dev.sluice.internal.fd.Shortfall;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
 import dev.sluice.io.Route;
@@ -136,6 +137,11 @@ final class Flow {
 
     private void fellBack(Side side, String name, String call, long result, String why) {
         FlightRecorder.fallback(side, name, call, (int) -result, why);
+        boolean forbidden = result == -Errno.ENOSYS || result == -Errno.EPERM;
+        if (forbidden && (call.equals("splice") || call.equals("tee"))) {
+            Shortfall.SPLICE.tell(() -> "transfers copy: " + call + "(2) says " + Errno.name((int) -result)
+                    + "; the kernel or a sandbox forbids it, allow " + call + " in its seccomp profile");
+        }
     }
 
     private void copyBecause(String why) {
@@ -306,6 +312,7 @@ final class Flow {
         if (pipe == null) {
             copyBecause("no kernel pipe was to be had; raise the descriptor limit (ulimit -n)");
             FlightRecorder.fallback(Side.NONE, "", "pipe2", 0, reason);
+            Shortfall.PIPES.tell(() -> "transfers copy: " + reason);
             return true;
         }
         long most = Math.min(want, Math.min(pipe.capacity(), PipePool.shared().fairShare()));

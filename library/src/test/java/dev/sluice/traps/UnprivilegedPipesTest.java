@@ -41,6 +41,9 @@ class UnprivilegedPipesTest {
                 .contains("EPERM")
                 .contains("fs.pipe-user-pages-soft")
                 .contains("done");
+        assertThat(child.err().lines().filter(line -> line.contains("fs.pipe-user-pages-soft")))
+                .as("logged once")
+                .hasSize(1);
     }
 
     /** Whether a JVM starts at all. */

@@ -69,12 +69,20 @@ public final class Adoption {
             throw new Refusal("a " + channel.getClass().getName() + ", whose descriptor is out of reach");
         }
         if (!Native.available()) {
+            if (!Native.switchedOff()) {
+                Shortfall.NATIVE_ACCESS.tell(() -> "transfers copy: " + Native.unavailable());
+            }
             throw new Refusal("a JDK channel, and native calls are not to be had: " + Native.unavailable());
         }
         synchronized (lock(channel)) {
             Adoption adoption = ADOPTED.get(channel);
             if (adoption == null) {
-                adoption = patiently(selectable, Adoption::adopt, late -> late.descriptor.close());
+                try {
+                    adoption = patiently(selectable, Adoption::adopt, late -> late.descriptor.close());
+                } catch (Refusal e) {
+                    DescriptorFinder.explain();
+                    throw e;
+                }
                 ADOPTED.put(channel, adoption);
                 Sweeper.wake();
             }

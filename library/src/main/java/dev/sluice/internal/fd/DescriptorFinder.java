@@ -21,8 +21,12 @@ import java.util.Map;
  * <p>While it is registered, a channel is not really closed, so the number can't be reused before it is duplicated.
  */
 final class DescriptorFinder {
+    private static final List<Path> READABLE = List.of(Path.of("/proc/self/fd"), Path.of("/proc/self/fdinfo"));
+
     private static DescriptorFinder instance;
-    private static String impossible;
+
+    /** Why no descriptor can be found in this process, or null. */
+    private static volatile String impossible;
 
     private final Selector selector;
     private final Path fdinfo;
@@ -36,18 +40,23 @@ final class DescriptorFinder {
 
     /** A duplicate, close-on-exec, of the descriptor of a channel in non-blocking mode. */
     static synchronized int duplicate(SelectableChannel channel) throws IOException, Refusal {
-        if (impossible != null) {
-            throw new Refusal(impossible);
+        if (instance == null && impossible == null) {
+            instance = READABLE.stream().allMatch(Files::isReadable) ? open() : null;
+            impossible = instance == null ? "/proc does not tell the descriptors of channels" : null;
         }
-        if (instance == null) {
-            try {
-                instance = open();
-            } catch (Refusal e) {
-                impossible = e.getMessage();
-                throw e;
-            }
+        if (impossible != null) {
+            throw new Refusal("a JDK channel, and " + impossible);
         }
         return instance.find(channel);
+    }
+
+    /** Logs once why no channel's descriptor can be found, if that is so; not while somebody waits for us with patience. */
+    static void explain() {
+        String why = impossible;
+        if (why != null) {
+            Shortfall.ADOPTION.tell(() -> "transfers of JDK channels copy, since " + why
+                    + "; mount /proc, and let the process read its own /proc/self/fdinfo, or use StreamSocket");
+        }
     }
 
     private int find(SelectableChannel channel) throws IOException, Refusal {
@@ -76,8 +85,8 @@ final class DescriptorFinder {
         }
     }
 
-    /** Which epoll instance belongs to our selector: the one that a marker channel appears in. */
-    private static DescriptorFinder open() throws IOException, Refusal {
+    /** Which epoll instance belongs to our selector: the one that a marker channel appears in. Null if none does. */
+    private static DescriptorFinder open() throws IOException {
         Selector selector = Selector.open();
         try (DatagramChannel marker = DatagramChannel.open()) {
             marker.configureBlocking(false);
@@ -97,10 +106,11 @@ final class DescriptorFinder {
             selector.selectNow();
             grown.removeIf(path -> !shrunk(path, before.get(path)));
             if (grown.size() != 1) {
-                throw new Refusal("a JDK channel, and /proc does not tell the descriptors of channels");
+                selector.close();
+                return null;
             }
             return new DescriptorFinder(selector, grown.getFirst(), before.get(grown.getFirst()));
-        } catch (IOException | Refusal | RuntimeException e) {
+        } catch (IOException | RuntimeException e) {
             selector.close();
             throw e;
         }

@@ -42,12 +42,21 @@ public final class PipePool {
                 return pipe;
             }
         }
+        return make();
+    }
+
+    private RawPipe make() {
         RawPipe pipe = RawPipe.open();
         if (pipe != null) {
             boolean full = pipe.resize(PREFERRED_CAPACITY) >= PREFERRED_CAPACITY;
             synchronized (this) {
                 lent++;
                 small += full ? 0 : 1;
+            }
+            if (!full) {
+                Shortfall.LARGE_PIPES.tell(() -> "transfers take small steps: the kernel gave a pipe of "
+                        + pipe.capacity() / 1024 + " KiB, not " + PREFERRED_CAPACITY / 1024
+                        + "; raise fs.pipe-max-size or fs.pipe-user-pages-soft with sysctl");
             }
         }
         return pipe;
