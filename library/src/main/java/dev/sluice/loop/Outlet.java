@@ -122,6 +122,11 @@ public sealed class Outlet implements Waiter permits Mirror {
         return flags > 0 && (flags & Files.O_APPEND) != 0;
     }
 
+    /** Whether the sink is a file on ext2, ext3 or ext4, which share their magic number. */
+    boolean onExt() {
+        return Files.fileSystem(descriptor.fd()) == Files.EXT4_SUPER_MAGIC;
+    }
+
     Descriptor descriptor() {
         return descriptor;
     }

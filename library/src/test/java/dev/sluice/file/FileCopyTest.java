@@ -90,7 +90,7 @@ class FileCopyTest {
 
             Account.addsUp(result, expected);
             if (expected > 0) {
-                Account.wentBy(test.asked == null ? Route.COPY_FILE_RANGE : test.asked, result, expected);
+                Account.wentBy(test.asked == null ? Account.betweenFiles(directory) : test.asked, result, expected);
             }
             assertThat(from.position()).isEqualTo(expected);
             assertThat(to.position()).isEqualTo(expected);

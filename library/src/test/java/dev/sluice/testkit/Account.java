@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.io.Route;
 import dev.sluice.io.TransferResult;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Collections;
 
 /** Checks what a transfer says that it did. */
@@ -36,6 +39,12 @@ public final class Account {
         addsUp(result, bytes);
         assertThat(result.route()).as(result.reason()).isEqualTo(route);
         assertThat(result.byRoute().keySet()).as("%s", result).isSubsetOf(route);
+    }
+
+    /** The route from one file in the directory to another if nobody asks for one. */
+    public static Route betweenFiles(Path directory) throws IOException {
+        boolean ext = Files.getFileStore(directory).type().startsWith("ext");
+        return ext ? Route.SPLICE : Route.COPY_FILE_RANGE;
     }
 
     /** Nobody asked for a route: spliced or, as long as the portions are small, copied. */

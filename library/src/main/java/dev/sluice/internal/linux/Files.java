@@ -6,7 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** open(2), read(2), write(2), lseek(2), statx(2), fcntl(2), ioctl(2), sendfile(2), copy_file_range(2) and friends. */
+/** open(2), read(2), write(2), lseek(2), statx(2), fcntl(2), sendfile(2), copy_file_range(2) and friends. */
 public final class Files {
     public static final int O_RDONLY = 0;
     public static final int O_WRONLY = 1;
@@ -37,6 +37,10 @@ public final class Files {
     private static final int FIONREAD = 0x541B;
     private static final int TCGETS = 0x5401;
 
+    public static final int EXT4_SUPER_MAGIC = 0xEF53;
+
+    static final long STATFS_SIZE_OF = 120;
+
     private static final int AT_EMPTY_PATH = 0x1000;
     private static final int STATX_BASIC_STATS = 0x7FF;
     static final long STATX_SIZE_OF = 256;
@@ -53,6 +57,7 @@ public final class Files {
     private static final MemorySegment FTRUNCATE = Native.function("ftruncate");
     private static final MemorySegment FSYNC = Native.function("fsync");
     private static final MemorySegment STATX = Native.function("statx");
+    private static final MemorySegment FSTATFS = Native.function("fstatfs");
     private static final MemorySegment FCNTL = Native.function("fcntl");
     private static final MemorySegment IOCTL = Native.function("ioctl");
     private static final MemorySegment SENDFILE = Native.function("sendfile");
@@ -169,6 +174,15 @@ public final class Files {
                     Short.toUnsignedInt(buffer.get(JAVA_SHORT, STX_MODE)),
                     buffer.get(JAVA_LONG, STX_SIZE),
                     buffer.get(JAVA_LONG, STX_INO));
+        }
+    }
+
+    /** The magic number of the file system that the file is on, or −errno. */
+    public static long fileSystem(int fd) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment buffer = arena.allocate(STATFS_SIZE_OF, 8);
+            int result = Native.callInt(FSTATFS, fd, buffer.address(), 0, 0, 0, 0);
+            return result < 0 ? result : buffer.get(JAVA_LONG, 0);
         }
     }
 

@@ -28,6 +28,7 @@ class LayoutTest {
     private static final Map<String, String> IN_C = Map.ofEntries(
             Map.entry("ADD", "EPOLL_CTL_ADD"),
             Map.entry("DELETE", "EPOLL_CTL_DEL"),
+            Map.entry("STATFS_SIZE_OF", "sizeof(struct statfs)"),
             Map.entry("STATX_SIZE_OF", "sizeof(struct statx)"),
             Map.entry("STX_MODE", "offsetof(struct statx, stx_mode)"),
             Map.entry("STX_INO", "offsetof(struct statx, stx_ino)"),
@@ -55,6 +56,8 @@ class LayoutTest {
             #include <sys/socket.h>
             #include <sys/stat.h>
             #include <sys/un.h>
+            #include <sys/vfs.h>
+            #include <linux/magic.h>
             #include <linux/sockios.h>
             """;
 
@@ -72,6 +75,8 @@ class LayoutTest {
             "offsetof(struct sockaddr_in6, sin6_port) == 2",
             "offsetof(struct sockaddr_in6, sin6_addr) == 8",
             "offsetof(struct sockaddr_in6, sin6_scope_id) == 24",
+            "sizeof(((struct statfs *) 0)->f_type) == 8",
+            "offsetof(struct statfs, f_type) == 0",
             "sizeof(struct linger) == 8",
             "offsetof(struct linger, l_onoff) == 0",
             "sizeof(((struct statx *) 0)->stx_mode) == 2",
