@@ -9,6 +9,7 @@ import dev.sluice.testkit.Bytes;
 import dev.sluice.testkit.LeakCheck;
 import java.io.IOException;
 import java.nio.channels.Channel;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.Stream;
@@ -59,7 +60,9 @@ class ChannelMatrixTest {
         }
 
         private static String outOfReach(String side, Channel channel) {
-            return "the " + side + " is a " + channel.getClass().getName() + ", whose descriptor is out of reach";
+            return channel instanceof FileChannel
+                    ? "the " + side + " is a FileChannel, whose descriptor is out of reach; use KernelFile.open(path)"
+                    : "the " + side + " is a " + channel.getClass().getName() + ", whose descriptor is out of reach";
         }
 
         @Override

@@ -8,6 +8,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.channels.Channel;
 import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.channels.Pipe;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
@@ -47,6 +48,13 @@ enum SourceKind {
             return new SourceEnd(channel, List.of(channel), CompletableFuture.completedFuture(null));
         }
     },
+    FILE_CHANNEL {
+        @Override
+        SourceEnd open(byte[] payload, Path directory) throws IOException {
+            FileChannel channel = FileChannel.open(Files.write(Files.createTempFile(directory, "source", ""), payload));
+            return new SourceEnd(channel, List.of(channel), CompletableFuture.completedFuture(null));
+        }
+    },
     JDK_SOCKET {
         @Override
         SourceEnd open(byte[] payload, Path directory) throws IOException {
@@ -74,7 +82,7 @@ enum SourceKind {
 
     /** Whether its descriptor is out of reach. */
     boolean foreign() {
-        return this == FOREIGN;
+        return this == FOREIGN || this == FILE_CHANNEL;
     }
 
     private static CompletableFuture<Void> feed(WritableByteChannel channel, byte[] payload) {

@@ -6,6 +6,7 @@ import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Endpoint;
 import java.io.IOException;
 import java.nio.channels.Channel;
+import java.nio.channels.FileChannel;
 import java.nio.channels.Pipe;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
@@ -65,6 +66,9 @@ public final class Adoption {
      * @throws Refusal if its descriptor can't be had, or not with certainty
      */
     public static Adoption of(Channel channel) throws Refusal {
+        if (channel instanceof FileChannel && Native.available()) {
+            throw new Refusal("a FileChannel, whose descriptor is out of reach; use KernelFile.open(path)");
+        }
         if (!(channel instanceof SelectableChannel selectable) || !ofTheJdk(selectable)) {
             throw new Refusal("a " + channel.getClass().getName() + ", whose descriptor is out of reach");
         }
