@@ -336,7 +336,7 @@ final class Flow {
             return true;
         }
         if (count == 0) {
-            return end(want);
+            return end();
         }
         if (Errno.wouldBlock(count)) {
             return awaitSource();
@@ -431,7 +431,7 @@ final class Flow {
             return true;
         }
         if (count == 0) {
-            return end(want);
+            return end();
         }
         return Errno.wouldBlock(count) ? awaitSource() : sourceFailed("read", count);
     }
@@ -449,7 +449,7 @@ final class Flow {
             return true;
         }
         if (count == 0 && taken > 0) {
-            return end(want);
+            return end();
         }
         if (Errno.wouldBlock(count)) {
             return !sink.arm();
@@ -467,8 +467,8 @@ final class Flow {
     }
 
     /** The source says that there is nothing more. */
-    private boolean end(long want) {
-        long missing = Math.min(want, source.missing(taken));
+    private boolean end() {
+        long missing = Math.min(limit - taken, source.missing(taken));
         if (missing > 0) {
             return sourceFailed("a file that shrank meanwhile; " + missing + " bytes are missing", -Errno.ENODATA);
         }

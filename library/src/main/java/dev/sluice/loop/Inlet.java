@@ -169,9 +169,12 @@ public final class Inlet implements Waiter {
                 || Sockets.peek(descriptor.fd(), scratch.address(), 1) == 0;
     }
 
-    /** How many bytes short of its promise a file ended, after {@code taken} bytes; it shrank while being read. */
+    /**
+     * How many bytes short of its promise a file ended, after {@code taken} bytes; it shrank while being read. One that
+     * still claims to go on never held them: the files of sysfs all claim a page.
+     */
     long missing(long taken) {
-        return promised < 0 ? 0 : Math.max(0, promised - taken);
+        return promised <= taken || remaining() > 0 ? 0 : promised - taken;
     }
 
     private long remaining() {

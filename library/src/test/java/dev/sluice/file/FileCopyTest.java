@@ -32,6 +32,7 @@ import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -138,14 +139,19 @@ class FileCopyTest {
         assertThat(Arrays.copyOfRange(copied, 5, copied.length)).isEqualTo(tail);
     }
 
-    @Test
-    void aFileOpenForAppendingIsAppendedToByCopying() throws Exception {
+    static Stream<Route> routes() {
+        return Stream.of(null, Route.COPY_FILE_RANGE, Route.SPLICE, Route.SENDFILE, Route.COPY);
+    }
+
+    @ParameterizedTest
+    @MethodSource("routes")
+    void aFileOpenForAppendingIsAppendedToByCopying(Route route) throws Exception {
         byte[] bytes = Bytes.random(SEED + 4, 200_000);
         try (KernelFile from = open("from", bytes);
                 KernelFile to = open("to", "before".getBytes(UTF_8), APPEND)) {
-            TransferResult result = Sluice.transfer(from, to);
+            TransferResult result = copy(from, to, Long.MAX_VALUE, route);
             Account.wentBy(Route.COPY, result, bytes.length);
-            assertThat(result.reason()).contains("O_APPEND");
+            assertThat(result.reason()).contains(route == Route.COPY ? "asked for" : "O_APPEND");
         }
         assertThat(Files.readAllBytes(directory.resolve("to")))
                 .startsWith("before".getBytes(UTF_8))
@@ -167,48 +173,66 @@ class FileCopyTest {
         assertThat(Files.readAllBytes(directory.resolve("self"))).isEqualTo(doubled);
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"/proc/filesystems", "/proc/kallsyms", "/proc/sys/kernel/osrelease"})
-    void aVirtualFileThatClaimsToBeEmptyIsCopiedWhole(String virtual) throws Exception {
-        byte[] expected;
-        try (var in = Files.newInputStream(Path.of(virtual))) {
-            expected = in.readAllBytes();
-        }
-        assumeTrue(expected.length > 1, virtual + " tells nothing here");
-        try (KernelFile from = KernelFile.open(Path.of(virtual));
-                KernelFile to = open("to", new byte[0], WRITE)) {
-            assertThat(from.size()).isZero();
-            TransferResult result = Sluice.transfer(from, to);
-            Account.addsUp(result, expected.length);
-            assertThat(result.reason()).containsAnyOf("copy_file_range(2)", "splice(2)");
-        }
-        assertThat(Files.readAllBytes(directory.resolve("to"))).isEqualTo(expected);
+    /** Two directories, on the same file system or not, and a route. */
+    static Stream<Arguments> pairsOfFileSystems() {
+        return Stream.of("disk", "memory")
+                .flatMap(from -> Stream.of("disk", "memory")
+                        .flatMap(to -> routes().map(route -> Arguments.of(from, to, route))));
     }
 
-    @Test
-    void aFileIsCopiedFromOneFileSystemToAnother() throws Exception {
+    @ParameterizedTest
+    @MethodSource("pairsOfFileSystems")
+    void aRangeIsCopiedWithinAFileSystemAndFromOneToAnother(String from, String to, Route route) throws Exception {
+        byte[] bytes = Bytes.random(SEED + 6, 3_000_001);
+        Path source = Files.createTempFile(on(from), "sluice", "");
+        Path sink = Files.createTempFile(on(to), "sluice", "");
+        try (KernelFile in = KernelFile.open(Files.write(source, bytes));
+                KernelFile out = KernelFile.open(sink, WRITE)) {
+            in.position(5);
+            out.position(7);
+            TransferResult result = copy(in, out, 2_500_000, route);
+
+            Account.addsUp(result, 2_500_000);
+            if (from.equals(to) || route == null || route == Route.SPLICE || route == Route.COPY) {
+                Route expected = route != null ? route : Account.betweenFiles(on(to));
+                assertThat(result.route()).isIn(expected, from.equals(to) ? expected : Route.SPLICE);
+            }
+            assertThat(in.position()).isEqualTo(2_500_005);
+            assertThat(out.position()).isEqualTo(2_500_007);
+            byte[] expected = new byte[2_500_007];
+            System.arraycopy(bytes, 5, expected, 7, 2_500_000);
+            assertThat(Arrays.mismatch(Files.readAllBytes(sink), expected)).isEqualTo(-1);
+        } finally {
+            Files.delete(source);
+            Files.delete(sink);
+        }
+    }
+
+    private Path on(String kind) throws IOException {
         Path memory = Path.of("/dev/shm");
         assumeTrue(
                 Files.isWritable(memory) && !Files.getFileStore(memory).equals(Files.getFileStore(directory)),
                 "/dev/shm is no file system of its own");
-        byte[] bytes = Bytes.random(SEED + 6, 3_000_001);
-        Path there = Files.createTempFile(memory, "sluice", "");
-        try (KernelFile from = open("from", bytes);
-                KernelFile to = KernelFile.open(there, WRITE)) {
-            TransferResult result = Sluice.transfer(from, to);
-            Account.addsUp(result, bytes.length);
-            System.out.println("from one file system to another: " + result.route() + ", " + result.reason());
-            assertThat(Files.readAllBytes(there)).isEqualTo(bytes);
-        } finally {
-            Files.delete(there);
+        return kind.equals("memory") ? memory : directory;
+    }
+
+    @ParameterizedTest
+    @MethodSource("routes")
+    void anEmptyFileIsCopied(Route route) throws Exception {
+        try (KernelFile from = open("from", new byte[0]);
+                KernelFile to = open("to", new byte[0], WRITE)) {
+            Account.addsUp(copy(from, to, Long.MAX_VALUE, route), 0);
         }
     }
 
-    @Test
-    void anEmptyFileIsCopied() throws Exception {
-        try (KernelFile from = open("from", new byte[0]);
+    @ParameterizedTest
+    @MethodSource("routes")
+    void aRangeThatBeginsBeyondTheEndIsEmpty(Route route) throws Exception {
+        try (KernelFile from = open("from", new byte[100]);
                 KernelFile to = open("to", new byte[0], WRITE)) {
-            Account.addsUp(Sluice.transfer(from, to), 0);
+            from.position(101);
+            Account.addsUp(copy(from, to, 10, route), 0);
+            assertThat(from.position()).isEqualTo(101);
         }
     }
 
