@@ -118,7 +118,13 @@ public final class Pipeline {
         return this;
     }
 
-    /** Asks for a route, to test and to compare. Where it is impossible, the best possible one is taken. */
+    /**
+     * Asks for a route. Where it is impossible, the best possible one is taken.
+     *
+     * <p>{@link Route#COPY} is for a file that changes while it is sent: its bytes go out as they were when they were read.
+     * By any other route the file's own pages are sent, and what is written to them before the peer has them, be it after
+     * the end of the transfer, may go out instead (sendfile(2), NOTES).
+     */
     public Pipeline route(Route wanted) {
         route = Objects.requireNonNull(wanted, "wanted");
         return this;
