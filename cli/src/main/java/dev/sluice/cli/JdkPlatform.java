@@ -107,6 +107,12 @@ record JdkPlatform(String reason) implements Platform {
     }
 
     @Override
+    public FileChannel resume(Path file) throws IOException {
+        FileChannel opened = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        return opened.position(opened.size());
+    }
+
+    @Override
     public void endOutput(ByteChannel socket) throws IOException {
         ((SocketChannel) socket).shutdownOutput();
     }

@@ -67,6 +67,18 @@ final class KernelPlatform implements Platform {
     }
 
     @Override
+    public KernelFile resume(Path file) throws IOException {
+        // Without APPEND, which would rule the kernel's route out.
+        KernelFile opened = KernelFile.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        try {
+            return opened.position(opened.size());
+        } catch (IOException e) {
+            opened.close();
+            throw e;
+        }
+    }
+
+    @Override
     public void endOutput(ByteChannel socket) throws IOException {
         ((StreamSocket) socket).shutdownOutput();
     }

@@ -85,9 +85,9 @@ final class OneStream {
     Report move(Pipeline pipeline, WritableByteChannel sink) throws IOException {
         Duration before = Cpu.used();
         try {
-            return new Report(options.route.on(pipeline).to(sink), Cpu.secondsSince(before), null, null);
+            return new Report(options.route.on(pipeline).to(sink), null, Cpu.secondsSince(before), null, null);
         } catch (TransferException e) {
-            return new Report(e.partial(), Cpu.secondsSince(before), null, e);
+            return new Report(e.partial(), null, Cpu.secondsSince(before), null, e);
         }
     }
 

@@ -6,7 +6,7 @@ import dev.sluice.io.Endpoint;
 import java.io.IOException;
 import java.nio.channels.ByteChannel;
 import java.nio.channels.Channel;
-import java.nio.channels.ReadableByteChannel;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -41,10 +41,13 @@ sealed interface Platform permits KernelPlatform, JdkPlatform {
 
     ByteChannel connect(Endpoint endpoint, Duration timeout) throws IOException;
 
-    ReadableByteChannel open(Path file) throws IOException;
+    SeekableByteChannel open(Path file) throws IOException;
 
     /** Creates the file, or empties it. */
     WritableByteChannel create(Path file) throws IOException;
+
+    /** Creates the file, or stands at its end. */
+    SeekableByteChannel resume(Path file) throws IOException;
 
     /** Tells the peer that the stream ends here. */
     void endOutput(ByteChannel socket) throws IOException;

@@ -12,18 +12,23 @@ import java.util.Locale;
  * What a stream's command says at its end.
  *
  * @param result what was moved
+ * @param offset where in the file the stream began, or null if nobody asked for that
  * @param cpuSeconds processor time of this process meanwhile
  * @param sha256 of the file, or null if it was not asked for
  * @param failure why the stream did not come to its end, or null if it did
  */
-record Report(TransferResult result, double cpuSeconds, String sha256, IOException failure) {
+record Report(TransferResult result, Long offset, double cpuSeconds, String sha256, IOException failure) {
 
     Report failed(IOException because) {
-        return new Report(result, cpuSeconds, sha256, because);
+        return new Report(result, offset, cpuSeconds, sha256, because);
+    }
+
+    Report from(long begin) {
+        return new Report(result, begin, cpuSeconds, sha256, failure);
     }
 
     Report withSha256(String digest) {
-        return new Report(result, cpuSeconds, digest, failure);
+        return new Report(result, offset, cpuSeconds, digest, failure);
     }
 
     boolean cutShort() {
@@ -34,6 +39,9 @@ record Report(TransferResult result, double cpuSeconds, String sha256, IOExcepti
     String toJson() {
         return Json.object(json -> {
             write(json, result, Cpu.seconds(result.duration()), cpuSeconds);
+            if (offset != null) {
+                json.writeNumberField("offset", offset);
+            }
             if (sha256 != null) {
                 json.writeStringField("sha256", sha256);
             }

@@ -2,9 +2,10 @@ package dev.sluice.cli;
 
 import dev.sluice.Pipeline;
 import dev.sluice.io.Endpoint;
-import java.io.IOException;
 import java.nio.channels.ByteChannel;
 import java.nio.channels.ReadableByteChannel;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -19,7 +20,7 @@ import picocli.CommandLine.Parameters;
         description = {
             "Send a file.",
             "Returns when the target has acknowledged everything. Its bytes go out by reference: do not change the file"
-                    + " meanwhile."
+                    + " meanwhile, or take --route copy."
         })
 final class SendCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "FILE", description = "What to send; '-' for stdin.")
@@ -27,6 +28,20 @@ final class SendCommand implements Callable<Integer> {
 
     @Parameters(index = "1", paramLabel = "TARGET", description = "Where it goes to.")
     private Endpoint target;
+
+    @Option(
+            names = "--offset",
+            paramLabel = "N",
+            converter = Units.Size.class,
+            description = "Begin at this byte of the file: where 'receive --resume' says that it goes on.")
+    private Long offset;
+
+    @Option(
+            names = "--length",
+            paramLabel = "N",
+            converter = Units.Size.class,
+            description = "Send at most so many bytes.")
+    private long length = Long.MAX_VALUE;
 
     @Option(
             names = "--connect-timeout",
@@ -41,18 +56,40 @@ final class SendCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         options.checkDash(file, false);
+        options.checkFile(file, "--offset", offset != null);
         OneStream stream = new OneStream(options);
         try (ReadableByteChannel source = source(stream.platform());
                 ByteChannel sink = stream.connect(target, connectTimeout)) {
-            Report report = stream.moveAndDeliver(Pipeline.from(source), sink, target);
+            Report report = stream.moveAndDeliver(Pipeline.from(source).limit(length), sink, target);
             if (report.failure() != null) {
                 stream.abort(sink);
             }
-            return stream.end(report, file);
+            return stream.end(offset == null ? report : report.from(offset), file);
         }
     }
 
-    private ReadableByteChannel source(Platform platform) throws IOException {
-        return file.equals(StandardStreams.DASH) ? StandardStreams.input(platform) : platform.open(file);
+    private ReadableByteChannel source(Platform platform) throws Exception {
+        if (file.equals(StandardStreams.DASH)) {
+            return StandardStreams.input(platform);
+        }
+        SeekableByteChannel source = platform.open(file);
+        try {
+            return offset == null ? source : source.position(checked(source.size()));
+        } catch (Exception e) {
+            source.close();
+            throw e;
+        }
+    }
+
+    /** The offset, if the file is as long as that; devices say that they have no length. */
+    private long checked(long size) throws Failure {
+        if (offset > size && Files.isRegularFile(file)) {
+            throw new Failure(
+                    Failure.FAILED,
+                    file + ": offset " + offset + " is beyond the end, which is at " + size
+                            + "; is this the file that was begun?",
+                    null);
+        }
+        return offset;
     }
 }

@@ -32,14 +32,19 @@ final class StreamOptions {
     @Option(names = "--sha256", description = "Compute the SHA-256 of the file afterwards, and report it.")
     boolean sha256;
 
+    /** Some options need a file, which a pipe or a terminal may not be. */
+    void checkFile(Path file, String option, boolean given) {
+        if (given && file.equals(StandardStreams.DASH)) {
+            throw new ParameterException(command.commandLine(), option + " needs a file, not '-'");
+        }
+    }
+
     /** Stdout carries one thing, and SHA-256 needs a file that can be read again. */
     void checkDash(Path file, boolean stdoutIsTaken) {
         if (!file.equals(StandardStreams.DASH)) {
             return;
         }
-        if (sha256) {
-            throw new ParameterException(command.commandLine(), "--sha256 needs a file, not '-'");
-        }
+        checkFile(file, "--sha256", sha256);
         if (stdoutIsTaken) {
             throw new ParameterException(
                     command.commandLine(),

@@ -10,7 +10,7 @@ import picocli.CommandLine.TypeConversionException;
 
 /** Reads addresses, durations such as {@code 30s} and sizes such as {@code 64KiB}; each error is one line. */
 final class Units {
-    private static final Pattern NUMBER = Pattern.compile("(\\d{1,12})([a-z]*)");
+    private static final Pattern NUMBER = Pattern.compile("(\\d{1,18})([a-z]*)");
 
     private Units() {}
 

@@ -57,8 +57,15 @@ class FailureTest {
     }
 
     @Test
+    void offsetBeyondTheEnd() throws Exception {
+        Path file = Files.writeString(file("in"), "text");
+        assertEnd(1, List.of("in", "offset 5", "at 4"), "send", file.toString(), "127.0.0.1:1", "--offset", "5");
+    }
+
+    @Test
     void unwritableFile() throws Exception {
         assertEnd(1, List.of("nowhere", "ENOENT"), "receive", "127.0.0.1:0", directory + "/nowhere/file");
+        assertEnd(1, List.of("nowhere", "ENOENT"), "receive", "--resume", "127.0.0.1:0", directory + "/nowhere/file");
         assertEnd(1, List.of("nowhere", "ENOENT"), "record", "127.0.0.1:0", ":1", directory + "/nowhere/file");
     }
 

@@ -93,6 +93,17 @@ final class Sluice implements AutoCloseable {
         }
     }
 
+    /** Waits until the file that it writes has so many bytes. */
+    void awaitSize(Path file, long size) throws Exception {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        while (!Files.exists(file) || Files.size(file) < size) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new AssertionError(file + " does not grow: " + Files.readString(err));
+            }
+            Thread.sleep(10);
+        }
+    }
+
     /** How it ended: what it said from now on, and its exit code. */
     record End(int code, String out, String err) {}
 

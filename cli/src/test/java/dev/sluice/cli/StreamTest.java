@@ -9,6 +9,7 @@ import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -44,6 +45,67 @@ class StreamTest {
                         Sluice.start(jvm, with(options, "send", from.toString(), "127.0.0.1:" + receive.port()))) {
             assertReport(send.end(), expected);
             assertReport(receive.end(), expected);
+            assertThat(to).hasBinaryContent(BYTES);
+        }
+    }
+
+    @Test
+    void aRangeIsSent() throws Exception {
+        Path from = Files.write(directory.resolve("from"), BYTES);
+        Path to = directory.resolve("to");
+        try (Sluice receive = Sluice.start("receive", "127.0.0.1:0", to.toString(), "--print-address");
+                Sluice send = Sluice.start(
+                        "send",
+                        from.toString(),
+                        "127.0.0.1:" + receive.port(),
+                        "--offset=1m",
+                        "--length=1234567",
+                        "--json")) {
+            Sluice.End end = send.end();
+            assertThat(end.code()).as(end.err()).isZero();
+            assertThat(ParsedJson.object(end.out()))
+                    .containsEntry("offset", 1L << 20)
+                    .containsEntry("bytes", 1_234_567L);
+            assertThat(receive.end().code()).isZero();
+            assertThat(to).hasBinaryContent(Arrays.copyOfRange(BYTES, 1 << 20, (1 << 20) + 1_234_567));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"auto, SPLICE", "off, COPY"})
+    void aStreamThatWasCutGoesOnWhereItStopped(String access, String route) throws Exception {
+        List<String> jvm = access.equals("off") ? List.of("-Dsluice.native=off") : List.of();
+        Path from = Files.write(directory.resolve("from"), BYTES);
+        Path to = directory.resolve("to");
+        try (Sluice receive = Sluice.start(jvm, "receive", "127.0.0.1:0", to.toString(), "--print-address");
+                Socket sender = new Socket(InetAddress.getLoopbackAddress(), receive.port())) {
+            sender.getOutputStream().write(BYTES, 0, 2_345_678);
+            receive.awaitSize(to, 1_000_000);
+            sender.setSoLinger(true, 0);
+            sender.close();
+            assertThat(receive.end().code()).isEqualTo(1);
+        }
+        long offset = Files.size(to);
+        try (Sluice receive = Sluice.start(
+                        jvm,
+                        "receive",
+                        "127.0.0.1:0",
+                        to.toString(),
+                        "--resume",
+                        "--print-address",
+                        "--json",
+                        "--sha256");
+                Sluice send = Sluice.start(
+                        jvm, "send", from.toString(), "127.0.0.1:" + receive.port(), "--offset", "" + offset)) {
+            assertThat(send.end().code()).isZero();
+            Sluice.End end = receive.end();
+            assertThat(end.code()).as(end.err()).isZero();
+            assertThat(end.err()).contains(to + ": goes on at offset " + offset);
+            assertThat(ParsedJson.object(end.out()))
+                    .containsEntry("offset", offset)
+                    .containsEntry("bytes", BYTES.length - offset)
+                    .containsEntry("route", route)
+                    .containsEntry("sha256", sha256());
             assertThat(to).hasBinaryContent(BYTES);
         }
     }

@@ -21,6 +21,11 @@ class UsageTest {
             record :0 :1                            | FILE
             send --sha256 - 127.0.0.1:1             | '-'
             receive --json :0 -                     | stdout
+            send --offset 5 - 127.0.0.1:1           | --offset needs a file
+            send --offset -5 file 127.0.0.1:1       | --offset
+            send --length lots file 127.0.0.1:1     | lots
+            send --offset 999999999999999999g f :1  | --offset
+            receive --resume :0 -                   | --resume needs a file
             demo --size lots                        | lots
             demo --size 5                           | too small
             bench --rounds 0                        | too small
