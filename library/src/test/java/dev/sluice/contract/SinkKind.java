@@ -8,6 +8,7 @@ import static java.nio.file.StandardOpenOption.WRITE;
 import dev.sluice.file.KernelFile;
 import dev.sluice.pipe.KernelPipe;
 import dev.sluice.testkit.Bytes;
+import dev.sluice.testkit.JdkPair;
 import dev.sluice.testkit.Pair;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -3,6 +3,7 @@ package dev.sluice.contract;
 import dev.sluice.file.KernelFile;
 import dev.sluice.pipe.KernelPipe;
 import dev.sluice.testkit.Bytes;
+import dev.sluice.testkit.JdkPair;
 import dev.sluice.testkit.Pair;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;

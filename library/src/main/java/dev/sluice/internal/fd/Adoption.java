@@ -5,16 +5,22 @@ import dev.sluice.internal.linux.Native;
 import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Endpoint;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.Channel;
-import java.nio.channels.FileChannel;
 import java.nio.channels.Pipe;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.channels.spi.SelectorProvider;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
@@ -36,6 +42,20 @@ public final class Adoption {
 
     /** How long the user's own reads and writes may keep us waiting for the channel's locks. */
     private static final long PATIENCE_MILLIS = 200;
+
+    /** The same for a channel that was idle a moment ago, plus the wait for our turn among many adoptions. */
+    private static final long STEP_MILLIS = 2000;
+
+    private static final ThreadFactory PROBE =
+            Thread.ofPlatform().daemon().name("sluice-probe-", 0).factory();
+
+    /** Those who wait for a channel's locks, for as long as it takes; one at a time for each channel. */
+    private static final ExecutorService PROBERS = Executors.newCachedThreadPool(PROBE);
+
+    private static final Map<Channel, CompletableFuture<Void>> PROBES = new ConcurrentHashMap<>();
+
+    /** So that the patience is with the channel's users, and not with thousands of adoptions at once. */
+    private static final Semaphore PATIENT = new Semaphore(64);
 
     private static final Map<Channel, Adoption> ADOPTED = new ConcurrentHashMap<>();
     private static final Object[] LOCKS = Stream.generate(Object::new).limit(64).toArray();
@@ -66,27 +86,19 @@ public final class Adoption {
      * @throws Refusal if its descriptor can't be had, or not with certainty
      */
     public static Adoption of(Channel channel) throws Refusal {
-        if (channel instanceof FileChannel && Native.available()) {
-            throw new Refusal("a FileChannel, whose descriptor is out of reach; use KernelFile.open(path)");
-        }
         if (!(channel instanceof SelectableChannel selectable) || !ofTheJdk(selectable)) {
             throw new Refusal("a " + channel.getClass().getName() + ", whose descriptor is out of reach");
         }
         if (!Native.available()) {
-            if (!Native.switchedOff()) {
-                Shortfall.NATIVE_ACCESS.tell(() -> "transfers copy: " + Native.unavailable());
-            }
             throw new Refusal("a JDK channel, and native calls are not to be had: " + Native.unavailable());
         }
         synchronized (lock(channel)) {
             Adoption adoption = ADOPTED.get(channel);
             if (adoption == null) {
-                try {
-                    adoption = patiently(selectable, Adoption::adopt, late -> late.descriptor.close());
-                } catch (Refusal e) {
-                    DescriptorFinder.explain();
-                    throw e;
+                if (selectable.isBlocking()) {
+                    awaitIdle(selectable);
                 }
+                adoption = patiently(selectable, Adoption::adopt, late -> late.descriptor.close());
                 ADOPTED.put(channel, adoption);
                 Sweeper.wake();
             }
@@ -126,33 +138,43 @@ public final class Adoption {
         }
     }
 
-    /** Through the JDK, which alone knows whether a virtual thread wants the descriptor non-blocking meanwhile. */
+    /**
+     * Through the JDK, which alone knows whether a virtual thread wants the descriptor non-blocking meanwhile. One that the
+     * user's threads are reading or writing stays non-blocking, which the JDK bears.
+     */
     private void restore() {
         try {
+            awaitIdle(channel);
             patiently(channel, Adoption::resetMode, reset -> {});
         } catch (Refusal e) {
-            // A reader of the user's holds the lock: the descriptor stays non-blocking, which the JDK bears.
+            // In use, or closed.
         }
     }
 
     private static SelectableChannel resetMode(SelectableChannel channel) throws IOException {
-        if (channel.isBlocking()) {
-            channel.configureBlocking(false);
-            channel.configureBlocking(true);
+        synchronized (channel.blockingLock()) {
+            if (channel.isBlocking()) {
+                channel.configureBlocking(false);
+                channel.configureBlocking(true);
+            }
         }
         return channel;
     }
 
     private static Adoption adopt(SelectableChannel channel) throws IOException, Refusal {
-        boolean blocking = channel.isBlocking();
-        // Takes the channel's locks: none of the user's calls is under way then.
-        channel.configureBlocking(false);
         int duplicate;
-        try {
-            duplicate = DescriptorFinder.duplicate(channel);
-        } finally {
-            if (blocking) {
-                channel.configureBlocking(true);
+        // Whoever else wants to set the mode, or to register the channel, waits meanwhile.
+        synchronized (channel.blockingLock()) {
+            boolean blocking = channel.isBlocking();
+            // Takes the channel's locks: none of the user's calls is under way then.
+            channel.configureBlocking(false);
+            try {
+                duplicate = DescriptorFinder.duplicate(channel, blocking);
+            } catch (IOException | Refusal | RuntimeException e) {
+                if (blocking) {
+                    channel.configureBlocking(true);
+                }
+                throw e;
             }
         }
         int flags = Files.flags(duplicate);
@@ -170,12 +192,61 @@ public final class Adoption {
         return String.valueOf(unnamed ? Sockets.localAddress(fd) : peer);
     }
 
+    /**
+     * Waits until nobody is reading or writing the channel. Changing its mode would wait, too, but could not be called off
+     * once somebody has lost patience, and would then hit the user's next read; an empty read or write waits for the same
+     * locks and does nothing.
+     */
+    private static void awaitIdle(SelectableChannel channel) throws Refusal {
+        CompletableFuture<Void> probe = new CompletableFuture<>();
+        if (PROBES.putIfAbsent(channel, probe) != null) {
+            // It has not become idle since the last time.
+            throw inUse();
+        }
+        PATIENT.acquireUninterruptibly();
+        PROBERS.execute(() -> {
+            touch(channel);
+            PROBES.remove(channel);
+            probe.complete(null);
+        });
+        try {
+            probe.copy().orTimeout(PATIENCE_MILLIS, TimeUnit.MILLISECONDS).join();
+        } catch (CompletionException e) {
+            throw inUse();
+        } finally {
+            PATIENT.release();
+        }
+    }
+
+    /** On a platform thread, since a virtual one makes the JDK set the descriptor non-blocking for good. */
+    private static void touch(SelectableChannel channel) {
+        ByteBuffer nothing = ByteBuffer.allocate(0);
+        try {
+            if (channel instanceof ReadableByteChannel readable) {
+                readable.read(nothing);
+            }
+        } catch (IOException e) {
+            // Closed, or reset: nobody reads it any more.
+        }
+        try {
+            if (channel instanceof WritableByteChannel writable) {
+                writable.write(nothing);
+            }
+        } catch (IOException e) {
+            // The same.
+        }
+    }
+
+    private static Refusal inUse() {
+        return new Refusal("a JDK channel that somebody else is reading or writing");
+    }
+
     private interface Step<T> {
         T on(SelectableChannel channel) throws IOException, Refusal;
     }
 
     /**
-     * Makes the step on a thread of its own, since it waits for locks that a reader of the user's may hold for ever. What
+     * Makes the step on a thread of its own, since a reader of the user's may have come in and hold the locks for ever. What
      * comes too late is undone; the step itself leaves the channel's mode as it found it.
      */
     private static <T> T patiently(SelectableChannel channel, Step<T> step, Consumer<T> tooLate) throws Refusal {
@@ -191,12 +262,11 @@ public final class Adoption {
             }
         });
         try {
-            return outcome.orTimeout(PATIENCE_MILLIS, TimeUnit.MILLISECONDS).join();
+            return outcome.orTimeout(STEP_MILLIS, TimeUnit.MILLISECONDS).join();
         } catch (CompletionException e) {
             switch (e.getCause()) {
                 case Refusal refusal -> throw refusal;
-                case TimeoutException late ->
-                    throw new Refusal("a JDK channel that somebody else is reading or writing");
+                case TimeoutException late -> throw inUse();
                 default -> throw new Refusal("a JDK channel that could not be adopted: " + e.getCause());
             }
         }

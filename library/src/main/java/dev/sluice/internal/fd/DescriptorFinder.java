@@ -21,12 +21,8 @@ import java.util.Map;
  * <p>While it is registered, a channel is not really closed, so the number can't be reused before it is duplicated.
  */
 final class DescriptorFinder {
-    private static final List<Path> READABLE = List.of(Path.of("/proc/self/fd"), Path.of("/proc/self/fdinfo"));
-
     private static DescriptorFinder instance;
-
-    /** Why no descriptor can be found in this process, or null. */
-    private static volatile String impossible;
+    private static String impossible;
 
     private final Selector selector;
     private final Path fdinfo;
@@ -38,55 +34,66 @@ final class DescriptorFinder {
         this.baseline = baseline;
     }
 
-    /** A duplicate, close-on-exec, of the descriptor of a channel in non-blocking mode. */
-    static synchronized int duplicate(SelectableChannel channel) throws IOException, Refusal {
-        if (instance == null && impossible == null) {
-            instance = READABLE.stream().allMatch(Files::isReadable) ? open() : null;
-            impossible = instance == null ? "/proc does not tell the descriptors of channels" : null;
-        }
+    /**
+     * A duplicate, close-on-exec, of the descriptor of a channel in non-blocking mode.
+     *
+     * @param blocking whether to put it into blocking mode as soon as possible, since others may read it
+     */
+    static synchronized int duplicate(SelectableChannel channel, boolean blocking) throws IOException, Refusal {
         if (impossible != null) {
-            throw new Refusal("a JDK channel, and " + impossible);
+            throw new Refusal(impossible);
         }
-        return instance.find(channel);
+        if (instance == null) {
+            try {
+                instance = open();
+            } catch (Refusal e) {
+                impossible = e.getMessage();
+                throw e;
+            }
+        }
+        return instance.find(channel, blocking);
     }
 
-    /** Logs once why no channel's descriptor can be found, if that is so; not while somebody waits for us with patience. */
-    static void explain() {
-        String why = impossible;
-        if (why != null) {
-            Shortfall.ADOPTION.tell(() -> "transfers of JDK channels copy, since " + why
-                    + "; mount /proc, and let the process read its own /proc/self/fdinfo, or use StreamSocket");
-        }
-    }
-
-    private int find(SelectableChannel channel) throws IOException, Refusal {
+    private int find(SelectableChannel channel, boolean blocking) throws IOException, Refusal {
         SelectionKey key = channel.register(selector, channel.validOps() & ~SelectionKey.OP_CONNECT);
         try {
-            selector.selectNow();
-            Map<Integer, Long> watched = watched(fdinfo);
-            watched.keySet().removeAll(baseline.keySet());
-            if (watched.size() != 1) {
-                throw new Refusal("a channel whose descriptor could not be told from " + watched.size() + " others");
+            try {
+                selector.selectNow();
+            } finally {
+                // Out of the epoll instance, and free to be closed, it only is after the next selection.
+                key.cancel();
             }
-            Map.Entry<Integer, Long> found = watched.entrySet().iterator().next();
-            int duplicate = dev.sluice.internal.linux.Files.duplicate(found.getKey());
-            if (duplicate < 0) {
-                throw Descriptor.failure("fcntl F_DUPFD_CLOEXEC", channel.toString(), duplicate);
+            if (blocking) {
+                channel.configureBlocking(true);
             }
-            var status = dev.sluice.internal.linux.Files.status(duplicate);
-            if (status == null || status.inode() != found.getValue()) {
-                dev.sluice.internal.linux.Files.close(duplicate);
-                throw new Refusal("a channel whose descriptor changed while it was looked for");
-            }
-            return duplicate;
+            return duplicateWatched();
         } finally {
-            key.cancel();
             selector.selectNow();
         }
     }
 
-    /** Which epoll instance belongs to our selector: the one that a marker channel appears in. Null if none does. */
-    private static DescriptorFinder open() throws IOException {
+    /** Duplicates the one descriptor that the epoll instance watches beyond its own. */
+    private int duplicateWatched() throws IOException, Refusal {
+        Map<Integer, Long> watched = watched(fdinfo);
+        watched.keySet().removeAll(baseline.keySet());
+        if (watched.size() != 1) {
+            throw new Refusal("a JDK channel whose descriptor could not be told: epoll watches " + watched.size());
+        }
+        Map.Entry<Integer, Long> found = watched.entrySet().iterator().next();
+        int duplicate = dev.sluice.internal.linux.Files.duplicate(found.getKey());
+        if (duplicate < 0) {
+            throw Descriptor.failure("fcntl F_DUPFD_CLOEXEC", "descriptor " + found.getKey(), duplicate);
+        }
+        var status = dev.sluice.internal.linux.Files.status(duplicate);
+        if (status == null || status.inode() != found.getValue()) {
+            dev.sluice.internal.linux.Files.close(duplicate);
+            throw new Refusal("a JDK channel whose descriptor changed while it was looked for");
+        }
+        return duplicate;
+    }
+
+    /** Which epoll instance belongs to our selector: the one that a marker channel appears in. */
+    private static DescriptorFinder open() throws IOException, Refusal {
         Selector selector = Selector.open();
         try (DatagramChannel marker = DatagramChannel.open()) {
             marker.configureBlocking(false);
@@ -106,11 +113,10 @@ final class DescriptorFinder {
             selector.selectNow();
             grown.removeIf(path -> !shrunk(path, before.get(path)));
             if (grown.size() != 1) {
-                selector.close();
-                return null;
+                throw new Refusal("a JDK channel, and /proc does not tell the descriptors of channels");
             }
             return new DescriptorFinder(selector, grown.getFirst(), before.get(grown.getFirst()));
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | Refusal | RuntimeException e) {
             selector.close();
             throw e;
         }
