@@ -440,6 +440,7 @@ final class Flow {
     private boolean direct(long want) {
         int from = source.descriptor().fd();
         int to = sink.descriptor().fd();
+        sink.descriptor().stayNonBlocking();
         long length = Math.min(want, MAX_DIRECT);
         long count = route == Route.SENDFILE ? Files.sendfile(to, from, length) : Files.copyFileRange(from, to, length);
         if (count > 0) {

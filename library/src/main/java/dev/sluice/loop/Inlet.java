@@ -131,6 +131,7 @@ public final class Inlet implements Waiter {
         if (watch != null) {
             watch.clear(Watch.READ);
         }
+        descriptor.stayNonBlocking();
         return Pipes.splice(descriptor.fd(), pipe, length);
     }
 
@@ -142,9 +143,11 @@ public final class Inlet implements Waiter {
             tidingsAtRead = watch.tidings();
             watch.clear(Watch.READ);
         }
-        return descriptor.kind() == Descriptor.Kind.SOCKET
-                ? Sockets.receive(descriptor.fd(), buffer.address(), length)
-                : Files.read(descriptor.fd(), buffer.address(), length);
+        if (descriptor.kind() == Descriptor.Kind.SOCKET) {
+            return Sockets.receive(descriptor.fd(), buffer.address(), length);
+        }
+        descriptor.stayNonBlocking();
+        return Files.read(descriptor.fd(), buffer.address(), length);
     }
 
     private long readChannel(CopyBuffer buffer, int length) {

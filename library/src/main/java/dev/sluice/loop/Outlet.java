@@ -350,6 +350,7 @@ public sealed class Outlet implements Waiter permits Mirror {
     /** Never more than is inside: asking for it corks the socket when 16 buffers went at once (S4). */
     private long splicePipe(int length) {
         clear();
+        descriptor.stayNonBlocking();
         long count = Pipes.splice(pipe.readEnd(), descriptor.fd(), length);
         if (count > 0) {
             inPipe -= (int) count;
@@ -398,6 +399,7 @@ public sealed class Outlet implements Waiter permits Mirror {
             count = Sockets.send(descriptor.fd(), buffer.address() + from, length);
         } else {
             call = "write";
+            descriptor.stayNonBlocking();
             count = Files.write(descriptor.fd(), buffer.address() + from, length);
         }
         if (count > 0) {

@@ -131,7 +131,7 @@ public final class Adoption {
                 return;
             }
             ADOPTED.remove(channel);
-            if (!wasNonBlocking && channel.isOpen()) {
+            if ((!wasNonBlocking || descriptor.modeChanged()) && channel.isOpen()) {
                 restore();
             }
             descriptor.close();
@@ -180,7 +180,7 @@ public final class Adoption {
         int flags = Files.flags(duplicate);
         Files.setFlags(duplicate, flags | Files.O_NONBLOCK);
         boolean wasNonBlocking = (flags & Files.O_NONBLOCK) != 0;
-        return new Adoption(channel, Descriptor.adopt(duplicate, name(channel, duplicate)), wasNonBlocking);
+        return new Adoption(channel, Descriptor.share(duplicate, name(channel, duplicate)), wasNonBlocking);
     }
 
     private static String name(SelectableChannel channel, int fd) {

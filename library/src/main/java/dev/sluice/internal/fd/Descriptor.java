@@ -55,6 +55,11 @@ public final class Descriptor {
     /** Whether it is a TCP socket: 0 until somebody asks, then 1 or −1. */
     private int tcp;
 
+    /** Whether the open file is somebody else's, too, who may change its mode at any time. */
+    private boolean shared;
+
+    private boolean modeChanged;
+
     /** The number of users, the owner included, with {@link #CLOSED} set once it has closed. */
     @SuppressWarnings("unused")
     private volatile int users = 1;
@@ -104,6 +109,32 @@ public final class Descriptor {
             default -> Kind.FILE;
         };
         return new Descriptor(fd, kind, name);
+    }
+
+    /** Takes ownership of a duplicate: what it refers to stays in somebody else's hands, too. */
+    static Descriptor share(int fd, String name) throws SluiceException {
+        Descriptor descriptor = adopt(fd, name);
+        descriptor.shared = true;
+        return descriptor;
+    }
+
+    /**
+     * To be called before a call that relies on O_NONBLOCK, which belongs to the open file: whoever shares that may have
+     * cleared it, and then the call would hang an event loop.
+     */
+    public void stayNonBlocking() {
+        if (shared) {
+            int flags = Files.flags(fd);
+            if (flags >= 0 && (flags & Files.O_NONBLOCK) == 0) {
+                Files.setFlags(fd, flags | Files.O_NONBLOCK);
+                modeChanged = true;
+            }
+        }
+    }
+
+    /** Whether somebody cleared O_NONBLOCK meanwhile. */
+    boolean modeChanged() {
+        return modeChanged;
     }
 
     /** The number, to be used only between {@link #acquire} and {@link #release}, or by the owner before its close. */
