@@ -6,8 +6,10 @@ import java.nio.channels.DatagramChannel;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -130,7 +132,7 @@ final class DescriptorFinder {
         }
     }
 
-    private static List<Path> epollInstances() throws IOException {
+    private static List<Path> epollInstances() throws IOException, Refusal {
         List<Path> instances = new ArrayList<>();
         try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
             for (Path descriptor : descriptors) {
@@ -142,6 +144,8 @@ final class DescriptorFinder {
                     // Closed since it was listed.
                 }
             }
+        } catch (NoSuchFileException | AccessDeniedException e) {
+            throw new Refusal("a JDK channel, and /proc/self/fd, which tells its descriptor, can't be read");
         }
         return instances;
     }
