@@ -52,7 +52,7 @@ public final class Adoption {
     /** Those who wait for a channel's locks, for as long as it takes; one at a time for each channel. */
     private static final ExecutorService PROBERS = Executors.newCachedThreadPool(PROBE);
 
-    private static final Map<Channel, CompletableFuture<Void>> PROBES = new ConcurrentHashMap<>();
+    private static final Map<Channel, Probe> PROBES = new ConcurrentHashMap<>();
 
     /** So that the patience is with the channel's users, and not with thousands of adoptions at once. */
     private static final Semaphore PATIENT = new Semaphore(64);
@@ -198,27 +198,56 @@ public final class Adoption {
      * locks and does nothing.
      */
     private static void awaitIdle(SelectableChannel channel) throws Refusal {
-        CompletableFuture<Void> probe = new CompletableFuture<>();
+        Probe probe = new Probe(channel);
         if (PROBES.putIfAbsent(channel, probe) != null) {
             // It has not become idle since the last time.
             throw inUse();
         }
         PATIENT.acquireUninterruptibly();
-        PROBERS.execute(() -> {
-            touch(channel);
-            PROBES.remove(channel);
-            probe.complete(null);
-        });
         try {
-            probe.copy().orTimeout(PATIENCE_MILLIS, TimeUnit.MILLISECONDS).join();
-        } catch (CompletionException e) {
-            throw inUse();
+            PROBERS.execute(probe);
+            if (!probe.endsSoon()) {
+                throw inUse();
+            }
         } finally {
             PATIENT.release();
         }
     }
 
     /** On a platform thread, since a virtual one makes the JDK set the descriptor non-blocking for good. */
+    private static final class Probe implements Runnable {
+        private final SelectableChannel channel;
+        private final CompletableFuture<Void> end = new CompletableFuture<>();
+        private volatile boolean begun;
+
+        Probe(SelectableChannel channel) {
+            this.channel = channel;
+        }
+
+        @Override
+        public void run() {
+            begun = true;
+            touch(channel);
+            PROBES.remove(channel);
+            end.complete(null);
+        }
+
+        /** Patient from its begin on, since a busy machine may let the thread wait, too. */
+        boolean endsSoon() {
+            boolean running;
+            do {
+                running = begun;
+                try {
+                    end.copy().orTimeout(PATIENCE_MILLIS, TimeUnit.MILLISECONDS).join();
+                    return true;
+                } catch (CompletionException e) {
+                    // Not yet.
+                }
+            } while (!running);
+            return false;
+        }
+    }
+
     private static void touch(SelectableChannel channel) {
         ByteBuffer nothing = ByteBuffer.allocate(0);
         try {
