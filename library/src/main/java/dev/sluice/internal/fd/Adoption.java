@@ -7,6 +7,7 @@ import dev.sluice.io.Endpoint;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channel;
+import java.nio.channels.FileChannel;
 import java.nio.channels.Pipe;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SelectableChannel;
@@ -86,10 +87,16 @@ public final class Adoption {
      * @throws Refusal if its descriptor can't be had, or not with certainty
      */
     public static Adoption of(Channel channel) throws Refusal {
+        if (channel instanceof FileChannel && Native.available()) {
+            throw new Refusal("a FileChannel, whose descriptor is out of reach; use KernelFile.open(path)");
+        }
         if (!(channel instanceof SelectableChannel selectable) || !ofTheJdk(selectable)) {
             throw new Refusal("a " + channel.getClass().getName() + ", whose descriptor is out of reach");
         }
         if (!Native.available()) {
+            if (!Native.switchedOff()) {
+                Shortfall.NATIVE_ACCESS.tell(() -> "transfers copy: " + Native.unavailable());
+            }
             throw new Refusal("a JDK channel, and native calls are not to be had: " + Native.unavailable());
         }
         synchronized (lock(channel)) {
@@ -98,7 +105,12 @@ public final class Adoption {
                 if (selectable.isBlocking()) {
                     awaitIdle(selectable);
                 }
-                adoption = patiently(selectable, Adoption::adopt, late -> late.descriptor.close());
+                try {
+                    adoption = patiently(selectable, Adoption::adopt, late -> late.descriptor.close());
+                } catch (Refusal e) {
+                    DescriptorFinder.explain();
+                    throw e;
+                }
                 ADOPTED.put(channel, adoption);
                 Sweeper.wake();
             }

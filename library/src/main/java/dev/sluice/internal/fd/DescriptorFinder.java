@@ -24,7 +24,9 @@ import java.util.Map;
  */
 final class DescriptorFinder {
     private static DescriptorFinder instance;
-    private static String impossible;
+
+    /** Why no descriptor can be found in this process, or null. */
+    private static volatile String impossible;
 
     private final Selector selector;
     private final Path fdinfo;
@@ -54,6 +56,15 @@ final class DescriptorFinder {
             }
         }
         return instance.find(channel, blocking);
+    }
+
+    /** Logs once why no channel's descriptor can be found, if that is so; not while somebody waits for us with patience. */
+    static void explain() {
+        String why = impossible;
+        if (why != null) {
+            Shortfall.ADOPTION.tell(() -> "transfers of JDK channels copy, since each is " + why
+                    + "; mount /proc, and let the process read its own /proc/self/fdinfo, or use StreamSocket");
+        }
     }
 
     private int find(SelectableChannel channel, boolean blocking) throws IOException, Refusal {
