@@ -1,6 +1,11 @@
 package dev.sluice.bench;
 
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
 import dev.sluice.Pipeline;
+import dev.sluice.file.KernelFile;
 import dev.sluice.io.Endpoint;
 import dev.sluice.io.Route;
 import dev.sluice.io.TransferResult;
@@ -13,29 +18,39 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.ByteChannel;
+import java.nio.channels.FileChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.concurrent.FutureTask;
 
 /**
  * The process between the endpoints, whose CPU time is measured. Moves one stream per line of its standard input,
- * {@code SOURCE SINK}, from the one address to the other, and answers {@code done BYTES ALLOCATED WAY}.
+ * {@code SOURCE SINK} or {@code
+ * SOURCE SINK,MIRROR}, from the one address to the others, and answers {@code done BYTES ALLOCATED WAY}.
  */
 public final class Mover {
+    private static final String FILE = "file:";
+
     /** Bytes moved, and how. */
     private record Moved(long bytes, String way) {}
 
     private interface Way {
-        Moved move(Endpoint source, Endpoint sink) throws Exception;
+        /** Moves a stream from the one address to the others, of which there is one or two. */
+        Moved move(String source, String... sinks) throws Exception;
     }
 
     private Mover() {}
 
     public static void main(String[] args) throws Exception {
         Way way = switch (args[0]) {
-            case "sluice" -> (source, sink) -> transfer(source, sink, null);
-            case "sluice-copy" -> (source, sink) -> transfer(source, sink, Route.COPY);
-            case "jdk" -> (source, sink) -> onVirtualThread(() -> copy(source, sink));
+            case "sluice" -> (source, sinks) -> transfer(null, source, sinks);
+            case "sluice-copy" -> (source, sinks) -> transfer(Route.COPY, source, sinks);
+            case "jdk" -> (source, sinks) -> onVirtualThread(() -> copy(source, sinks));
+            case "jdk-transferTo" -> (source, sinks) -> transferTo(source, sinks[0]);
             default -> throw new IllegalArgumentException(args[0]);
         };
         var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
@@ -44,36 +59,54 @@ public final class Mover {
         for (String line; (line = lines.readLine()) != null; ) {
             long before = threads.getTotalThreadAllocatedBytes();
             String[] addresses = line.split(" ");
-            Moved moved = way.move(Endpoint.parse(addresses[0]), Endpoint.parse(addresses[1]));
+            Moved moved = way.move(addresses[0], addresses[1].split(","));
             long allocated = threads.getTotalThreadAllocatedBytes() - before;
             System.out.println("done " + moved.bytes + " " + allocated + " " + moved.way);
         }
     }
 
-    private static Moved transfer(Endpoint from, Endpoint to, Route route) throws IOException {
-        try (StreamSocket source = connect(from);
-                StreamSocket sink = connect(to)) {
+    private static Moved transfer(Route route, String from, String... to) throws IOException {
+        try (ByteChannel source = open(from, READ);
+                ByteChannel sink = open(to[0], CREATE, WRITE);
+                ByteChannel mirror = to.length > 1 ? open(to[1], CREATE, WRITE) : null) {
             Pipeline pipeline = Pipeline.from(source);
-            TransferResult result = (route == null ? pipeline : pipeline.route(route)).to(sink);
-            return new Moved(result.bytes(), result.route().name());
+            if (mirror != null) {
+                pipeline.mirror(mirror);
+            }
+            if (route != null) {
+                pipeline.route(route);
+            }
+            TransferResult result = pipeline.to(sink);
+            String way = result.route().name();
+            return new Moved(
+                    result.bytes(),
+                    mirror == null
+                            ? way
+                            : way + ", mirror " + result.mirrors().getFirst().route());
         }
     }
 
-    private static StreamSocket connect(Endpoint endpoint) throws IOException {
+    private static ByteChannel open(String address, OpenOption... options) throws IOException {
+        if (address.startsWith(FILE)) {
+            return KernelFile.open(Path.of(address.substring(FILE.length())), options);
+        }
+        Endpoint endpoint = Endpoint.parse(address);
         return StreamSocket.connect(
                 endpoint instanceof Endpoint.Tcp tcp ? new Endpoint.Inherited(Libc.connect(tcp.port())) : endpoint);
     }
 
     /** What one writes without Sluice. */
-    private static Moved copy(Endpoint from, Endpoint to) throws IOException {
+    private static Moved copy(String from, String... to) throws IOException {
         long bytes = 0;
-        try (SocketChannel source = connectChannel(from);
-                SocketChannel sink = connectChannel(to)) {
+        try (ByteChannel source = openJdk(from, READ);
+                ByteChannel sink = openJdk(to[0], CREATE, WRITE);
+                ByteChannel mirror = to.length > 1 ? openJdk(to[1], CREATE, WRITE) : null) {
             ByteBuffer buffer = ByteBuffer.allocateDirect(64 * 1024);
             while (source.read(buffer) >= 0) {
                 bytes += buffer.flip().remaining();
-                while (buffer.hasRemaining()) {
-                    sink.write(buffer);
+                write(buffer, sink);
+                if (mirror != null) {
+                    write(buffer.rewind(), mirror);
                 }
                 buffer.clear();
             }
@@ -81,7 +114,28 @@ public final class Mover {
         return new Moved(bytes, "JDK");
     }
 
-    private static SocketChannel connectChannel(Endpoint endpoint) throws IOException {
+    private static void write(ByteBuffer buffer, WritableByteChannel sink) throws IOException {
+        while (buffer.hasRemaining()) {
+            sink.write(buffer);
+        }
+    }
+
+    private static Moved transferTo(String from, String to) throws IOException {
+        long bytes = 0;
+        try (FileChannel source = (FileChannel) openJdk(from, READ);
+                ByteChannel sink = openJdk(to)) {
+            for (long size = source.size(); bytes < size; ) {
+                bytes += source.transferTo(bytes, size - bytes, sink);
+            }
+        }
+        return new Moved(bytes, "transferTo");
+    }
+
+    private static ByteChannel openJdk(String address, OpenOption... options) throws IOException {
+        if (address.startsWith(FILE)) {
+            return FileChannel.open(Path.of(address.substring(FILE.length())), options);
+        }
+        Endpoint endpoint = Endpoint.parse(address);
         if (endpoint instanceof Endpoint.Unix unix) {
             return SocketChannel.open(UnixDomainSocketAddress.of(unix.path()));
         }

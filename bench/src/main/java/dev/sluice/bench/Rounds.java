@@ -1,33 +1,32 @@
 package dev.sluice.bench;
 
-import dev.sluice.bench.Match.Run;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 
-/** The runs of one stream, round by round, and their medians. Contenders go by their number. */
-final class Rounds {
-    private final List<List<Run>> rounds = new ArrayList<>();
+/** Runs of one kind, round by round, and their medians. Contenders go by their number. */
+final class Rounds<R> {
+    private final List<List<R>> rounds = new ArrayList<>();
 
-    void add(List<Run> round) {
+    void add(List<R> round) {
         rounds.add(round);
     }
 
-    /** How the contender moved the bytes, last time. */
-    String way(int contender) {
-        return rounds.getLast().get(contender).way();
+    /** The run of the contender in the last round. */
+    R last(int contender) {
+        return rounds.getLast().get(contender);
     }
 
-    Spread of(int contender, ToDoubleFunction<Run> figure) {
+    Spread of(int contender, ToDoubleFunction<R> figure) {
         return Spread.of(rounds.stream()
                 .mapToDouble(round -> figure.applyAsDouble(round.get(contender)))
                 .toArray());
     }
 
     /** The figure of one divided by the other's of the same round. */
-    Spread ratio(int contender, int other, ToDoubleFunction<Run> figure) {
+    Spread ratio(int contender, int other, ToDoubleFunction<R> figure) {
         return Spread.of(rounds.stream()
                 .mapToDouble(
                         round -> figure.applyAsDouble(round.get(contender)) / figure.applyAsDouble(round.get(other)))
@@ -50,7 +49,12 @@ final class Rounds {
 
         @Override
         public String toString() {
-            return String.format(Locale.ROOT, "%.2f (%.2f–%.2f)", median, low, high);
+            return figure(median) + " (" + figure(low) + "–" + figure(high) + ")";
+        }
+
+        /** To three digits or so. */
+        static String figure(double value) {
+            return String.format(Locale.ROOT, value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%.0f", value);
         }
     }
 }

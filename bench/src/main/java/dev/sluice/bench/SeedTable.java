@@ -39,16 +39,16 @@ public final class SeedTable {
             for (int pair = 0; pair < PAIRS.size(); pair++) {
                 printHead(match, PAIRS.get(pair));
                 for (int chunk = SMALLEST, row = 0; chunk <= LARGEST; chunk *= 2, row++) {
-                    Rounds rounds = play(match, PAIRS.get(pair).split(" "), chunk, options);
+                    Rounds<Run> rounds = play(match, PAIRS.get(pair).split(" "), chunk, options);
                     print(match, rounds, chunk, PUBLISHED[pair][row]);
                 }
             }
         }
     }
 
-    private static Rounds play(Match match, String[] kinds, int chunk, Options options) throws IOException {
+    private static Rounds<Run> play(Match match, String[] kinds, int chunk, Options options) throws IOException {
         long total = Math.min(options.bytes(), chunk * MOST_CHUNKS) / chunk * chunk;
-        Rounds rounds = new Rounds();
+        Rounds<Run> rounds = new Rounds<>();
         for (int i = -WARM_UP; i < options.rounds(); i++) {
             List<Run> round = match.round(kinds[0], kinds[1], chunk, total);
             if (i >= 0) {
@@ -70,7 +70,7 @@ public final class SeedTable {
         System.out.println(line.append("---:|"));
     }
 
-    private static void print(Match match, Rounds rounds, int chunk, double published) {
+    private static void print(Match match, Rounds<Run> rounds, int chunk, double published) {
         Spread speed = rounds.of(0, Run::gigabytesPerSecond);
         StringBuilder row = new StringBuilder(String.format(
                 Locale.ROOT,
