@@ -1,6 +1,7 @@
 package dev.sluice.bench;
 
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -19,6 +20,7 @@ import java.util.function.ToDoubleFunction;
  */
 final class RelayMatch implements AutoCloseable {
     private static final int WARM_UP = 3;
+    private static final int FIRST_PORT = 20_000;
     private static final long START_TIMEOUT_NANOS = 20_000_000_000L;
 
     /** How to start a relay. */
@@ -44,6 +46,7 @@ final class RelayMatch implements AutoCloseable {
     private final Party peers;
     private final int target;
     private final List<Relay> relays = new ArrayList<>();
+    private int nextPort = FIRST_PORT;
 
     /** Clients and server; null, with a message, where there is no compiler. */
     static RelayMatch open() throws IOException {
@@ -141,11 +144,21 @@ final class RelayMatch implements AutoCloseable {
         return false;
     }
 
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket()) {
-            socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
-            return socket.getLocalPort();
+    /**
+     * Below the ephemeral ports: whoever tries to connect to one of those before the relay listens may be given the very
+     * same one, and is connected to itself.
+     */
+    private int freePort() throws IOException {
+        while (nextPort < FIRST_PORT + 10_000) {
+            try (ServerSocket socket = new ServerSocket()) {
+                socket.setReuseAddress(true);
+                socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), nextPort++));
+                return socket.getLocalPort();
+            } catch (BindException taken) {
+                // The next one, then.
+            }
         }
+        throw new IOException("no free port from " + FIRST_PORT + " on");
     }
 
     int size() {
