@@ -10,16 +10,16 @@ import java.util.List;
 import java.util.Map;
 
 /** Reads JSON into maps and lists, strictly. */
-final class ParsedJson {
+public final class ParsedJson {
     private ParsedJson() {}
 
     @SuppressWarnings("unchecked")
-    static Map<String, Object> object(String line) {
+    public static Map<String, Object> object(String line) {
         return (Map<String, Object>) value(line);
     }
 
     @SuppressWarnings("unchecked")
-    static List<Map<String, Object>> list(Object value) {
+    public static List<Map<String, Object>> list(Object value) {
         return (List<Map<String, Object>>) value;
     }
 

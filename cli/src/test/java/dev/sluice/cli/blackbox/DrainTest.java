@@ -1,0 +1,105 @@
+package dev.sluice.cli.blackbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.cli.blackbox.Peer.Ending;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+
+/** SIGTERM while sessions are at work. */
+@BlackBox
+class DrainTest {
+    private static final long BIG = 50L << 20;
+
+    @Test
+    void whatIsBeingFlushedArrivesWhole() throws Exception {
+        try (Stage stage = Stage.tcp("--drain-timeout", "60s");
+                Session session = stage.open()) {
+            session.client().send(10);
+            session.client().fin();
+            CompletableFuture<?> sending = send(session.server());
+            session.client().receive(1);
+            stage.relay().drain();
+            assertThat(session.server().drain()).isEqualTo(Ending.FIN);
+            assertThat(session.client().drain()).isEqualTo(Ending.FIN);
+            sending.get();
+            session.assertComplete();
+            assertThat(stage.relay().exitCode()).isZero();
+            assertThat(stage.relay().record().fromTarget())
+                    .returns(BIG, Ended.Direction::bytes)
+                    .returns("fin", Ended.Direction::end);
+        }
+    }
+
+    @Test
+    void timeoutCutsOffWhatIsBeingFlushed() throws Exception {
+        try (Stage stage = Stage.tcp("--drain-timeout", "300ms");
+                Session session = stage.open()) {
+            CompletableFuture<?> sending = send(session.server());
+            session.client().receive(1);
+            stage.relay().signal("TERM");
+            assertThat(stage.relay().exitCode()).isZero();
+            // Part of a stream must not look like the whole.
+            assertThat(session.client().drain()).isEqualTo(Ending.RESET);
+            assertThat(session.client().received()).isLessThan(BIG);
+            assertThat(sending).failsWithin(Duration.ofSeconds(20));
+            assertThat(stage.relay().record().fromTarget().end()).isEqualTo("drain");
+        }
+    }
+
+    private static CompletableFuture<?> send(Peer peer) {
+        return Parallel.start(() -> {
+            peer.send(BIG);
+            peer.fin();
+            return null;
+        });
+    }
+
+    /** Idle sessions are closed one by one, so that not all clients come back at once; who is at work goes on. */
+    @Test
+    void spreadClosesTheIdleOnes() throws Exception {
+        RelayProcess.assumeOption("--drain-spread");
+        int idle = 40;
+        try (Stage stage = Stage.tcp("--drain-timeout", "60s", "--drain-spread", "1s");
+                Session busy = stage.open()) {
+            List<Session> sessions = new ArrayList<>();
+            for (int i = 0; i < idle; i++) {
+                Session session = stage.open();
+                session.exchange(1);
+                sessions.add(session);
+            }
+            CompletableFuture<?> sending = send(busy.server());
+            busy.client().receive(1 << 20);
+            stage.relay().drain();
+            long start = System.nanoTime();
+            List<Long> millis = new ArrayList<>();
+            Parallel.run(
+                    () -> {
+                        for (int i = 0; i < idle; i++) {
+                            assertThat(stage.relay().record().fromClient().end())
+                                    .isEqualTo("drain");
+                            millis.add((System.nanoTime() - start) / 1_000_000);
+                        }
+                    },
+                    () -> {
+                        // Slow enough to be at it all the time, and never idle.
+                        for (int i = 0; i < 150; i++) {
+                            busy.client().receive(100_000);
+                            Thread.sleep(10);
+                        }
+                    });
+            System.out.println("drain-spread 1s: idle sessions closed after " + millis + " ms");
+            busy.client().fin();
+            assertThat(busy.client().drain()).isEqualTo(Ending.FIN);
+            assertThat(busy.client().received()).isEqualTo(BIG);
+            sending.get();
+            assertThat(stage.relay().exitCode()).isZero();
+            for (Session session : sessions) {
+                session.close();
+            }
+        }
+    }
+}
