@@ -3,6 +3,7 @@ package dev.sluice.cli.blackbox;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.cli.blackbox.Peer.Ending;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,6 +14,9 @@ import org.junit.jupiter.api.Test;
 @BlackBox
 class DrainTest {
     private static final long BIG = 50L << 20;
+
+    /** At 10 ms each, far more than come while a listener is being closed. */
+    private static final int NEWCOMERS = 300;
 
     @Test
     void whatIsBeingFlushedArrivesWhole() throws Exception {
@@ -50,12 +54,58 @@ class DrainTest {
         }
     }
 
+    @Test
+    void secondSignalDoesNotWait() throws Exception {
+        try (Stage stage = Stage.tcp("--drain-timeout", "60s");
+                Session session = stage.open()) {
+            send(session.server());
+            session.client().receive(1);
+            stage.relay().drain();
+            stage.relay().signal("TERM");
+            assertThat(stage.relay().exitCode()).isEqualTo(143);
+            assertThat(session.client().drain()).isEqualTo(Ending.RESET);
+        }
+    }
+
     private static CompletableFuture<?> send(Peer peer) {
         return Parallel.start(() -> {
             peer.send(BIG);
             peer.fin();
             return null;
         });
+    }
+
+    /** Clients that keep coming can't keep the relay from closing its listener. */
+    @Test
+    void nobodyElseGetsIn() throws Exception {
+        try (Stage stage = Stage.tcp("--drain-timeout", "60s");
+                Session session = stage.open()) {
+            session.exchange(10);
+            Parallel.start(() -> {
+                while (true) {
+                    stage.target().accept().close();
+                }
+            });
+            stage.relay().drain();
+            assertThat(newcomersUntilRefusal(stage)).isLessThan(NEWCOMERS);
+            session.exchange(10);
+            session.finish();
+            assertThat(stage.relay().exitCode()).isZero();
+        }
+    }
+
+    private static int newcomersUntilRefusal(Stage stage) throws Exception {
+        int count = 0;
+        try {
+            while (count < NEWCOMERS) {
+                stage.connect().close();
+                count++;
+                Thread.sleep(10);
+            }
+        } catch (IOException e) {
+            System.out.println(count + " newcomers after the signal");
+        }
+        return count;
     }
 
     /** Idle sessions are closed one by one, so that not all clients come back at once; who is at work goes on. */

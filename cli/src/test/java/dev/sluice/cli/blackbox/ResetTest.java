@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.cli.blackbox.Peer.Ending;
 import java.io.IOException;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -14,6 +15,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 class ResetTest {
     /** More than a socket buffer holds, so that some of it is on its way when the reset comes. */
     private static final long BYTES = 3 << 20;
+
+    private static final int ROUNDS = 50;
 
     private static Stage stage;
 
@@ -118,5 +121,32 @@ class ResetTest {
         assertThat(way.of(record).end()).isEqualTo("rst");
         assertThat(way.opposite().of(record)).returns(1000L, Ended.Direction::bytes);
         assertThat(way.opposite().of(record)).returns("fin", Ended.Direction::end);
+    }
+
+    /**
+     * The relay is in the middle of writing to whom resets, so that the write may be told of the reset, and a read of the
+     * same socket of an end. Whoever believes the read passes on a FIN that nobody has sent.
+     */
+    @ParameterizedTest
+    @EnumSource
+    void isNeverTakenForAnEnd(Way way) throws Exception {
+        int falseEnds = 0;
+        for (int i = 0; i < ROUNDS; i++) {
+            try (Session session = stage.open()) {
+                Peer writer = session.receiver(way);
+                session.exchange(10);
+                CompletableFuture<Void> writing = Parallel.start(() -> {
+                    sendUntilFailure(writer);
+                    return null;
+                });
+                session.sender(way).receive(BYTES / 10);
+                session.sender(way).reset();
+                Ending seen = writer.drain();
+                writing.get();
+                falseEnds += seen == Ending.FIN && !writer.writeWasReset() ? 1 : 0;
+            }
+            assertThat(way.of(stage.relay().record()).end()).isEqualTo("rst");
+        }
+        assertThat(falseEnds).as("false ends in " + ROUNDS + " sessions").isZero();
     }
 }
