@@ -150,7 +150,7 @@ public final class Relays {
                         %s
                         user root;
                         daemon off;
-                        pid /dev/null;
+                        pid %s;
                         error_log stderr crit;
                         worker_processes auto;
                         worker_rlimit_nofile 16384;
@@ -163,7 +163,11 @@ public final class Relays {
                             }
                         }
                         """.formatted(
-                        Files.exists(module) ? "load_module " + module + ";" : "", listen, target)));
+                        Files.exists(module) ? "load_module " + module + ";" : "",
+                        // A file of its own: nginx removes it at the end, whatever it is.
+                        Files.createTempFile("sluice-bench", ".pid"),
+                        listen,
+                        target)));
     }
 
     private static String configuration(String text) throws IOException {
