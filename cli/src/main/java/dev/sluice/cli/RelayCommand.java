@@ -77,8 +77,11 @@ final class RelayCommand implements Callable<Integer> {
     @Option(
             names = "--user-timeout",
             paramLabel = "TIME",
-            defaultValue = "2m",
-            description = "End a connection whose peer has acknowledged nothing for this long (2m; 0s: the kernel's).")
+            defaultValue = "5m",
+            description = {
+                "End a connection whose peer has acknowledged nothing, or had no room for more, for this long",
+                "(5m; 0s: as long as the kernel does)."
+            })
     private Duration userTimeout;
 
     @Option(

@@ -15,8 +15,12 @@ final class Records implements Runnable {
     private final ConcurrentLinkedQueue<SessionRecord> queue = new ConcurrentLinkedQueue<>();
     private final AtomicInteger waiting = new AtomicInteger();
 
-    Records(Consumer<SessionRecord> consumer) {
+    private final Runnable onRoom;
+
+    /** @param onRoom run when there is room again, by the thread that consumes */
+    Records(Consumer<SessionRecord> consumer, Runnable onRoom) {
         this.consumer = consumer;
+        this.onRoom = onRoom;
     }
 
     void add(SessionRecord record) {
@@ -33,13 +37,18 @@ final class Records implements Runnable {
     /** Until none is left; whoever adds the next starts another run. */
     @Override
     public void run() {
+        int left;
         do {
             try {
                 consumer.accept(queue.poll());
             } catch (RuntimeException e) {
                 LOG.log(System.Logger.Level.ERROR, "the consumer of session records failed", e);
             }
-        } while (waiting.decrementAndGet() > 0);
+            left = waiting.decrementAndGet();
+            if (left == FULL - 1) {
+                onRoom.run();
+            }
+        } while (left > 0);
         synchronized (this) {
             notifyAll();
         }

@@ -72,7 +72,9 @@ public final class Relay implements AutoCloseable {
         this.listener = listener;
         this.targets = targets.stream().map(Target::new).toList();
         this.capacity = Capacity.of(options.maxConnections());
-        this.records = options.onEnd().map(Records::new).orElse(null);
+        this.records = options.onEnd()
+                .map(consumer -> new Records(consumer, this::roomAgain))
+                .orElse(null);
         int threads =
                 options.threads() > 0 ? options.threads() : Runtime.getRuntime().availableProcessors();
         this.loops = new EventLoop[threads];
@@ -211,6 +213,10 @@ public final class Relay implements AutoCloseable {
                 lock.unlock();
             }
         }
+        roomAgain();
+    }
+
+    private void roomAgain() {
         Acceptor waiting = paused;
         if (waiting != null && roomNow()) {
             paused = null;
@@ -226,6 +232,11 @@ public final class Relay implements AutoCloseable {
         List<Target> inTurn = new ArrayList<>(targets);
         Collections.rotate(inTurn, -Math.floorMod(turn.getAndIncrement(), inTurn.size()));
         return inTurn.iterator();
+    }
+
+    /** For a connection that has not come to try one. */
+    Endpoint anyTarget() {
+        return targets.getFirst().name();
     }
 
     /** The address that connections are accepted on, with the port that the kernel chose. */

@@ -11,7 +11,7 @@ import java.util.function.Consumer;
  *
  * <p>Three times are often taken for one. The <em>idle timeout</em> ends a connection on which nothing moves, though both
  * peers may be well. <em>Keepalive</em> asks a silent peer whether it is still there, tcp(7). The <em>user timeout</em>
- * ends a connection whose peer does not acknowledge what was sent.
+ * ends a connection whose peer does not acknowledge what was sent, or has had no room for more for so long.
  *
  * @param connectTimeout how long to wait for a target, all its addresses together; positive
  * @param idleTimeout after how long without a byte accepted in either direction a connection is ended; zero for never. Seen
@@ -40,7 +40,7 @@ public record RelayOptions(
         Optional<Consumer<SessionRecord>> onEnd) {
 
     /**
-     * Ten seconds to connect, an hour idle, a minute half-closed, any lifetime, keepalive after a minute, two minutes
+     * Ten seconds to connect, an hour idle, a minute half-closed, any lifetime, keepalive after a minute, five minutes
      * unacknowledged; a loop per processor, the best route, and no records.
      */
     public static final RelayOptions DEFAULT = new RelayOptions(
@@ -49,7 +49,7 @@ public record RelayOptions(
             Duration.ofMinutes(1),
             Duration.ZERO,
             Duration.ofMinutes(1),
-            Duration.ofMinutes(2),
+            Duration.ofMinutes(5),
             0,
             0,
             Optional.empty(),

@@ -76,14 +76,23 @@ final class Session implements Waiter {
     }
 
     void start() {
-        targets = relay.targetsInTurn();
-        nextTarget();
-    }
-
-    private void nextTarget() {
         if (over) {
             return;
         }
+        try {
+            targets = relay.targetsInTurn();
+            nextTarget();
+        } catch (RuntimeException | Error e) {
+            // Such as memory that ran out: the loop goes on, and so must the count of sessions.
+            fail(new IOException(e));
+        }
+    }
+
+    private boolean unconnected() {
+        return !over && toTarget == null;
+    }
+
+    private void nextTarget() {
         if (!targets.hasNext()) {
             fail(lastError);
             return;
@@ -97,7 +106,7 @@ final class Session implements Waiter {
     private void lookUp() {
         Target asked = target;
         List<Endpoint> found = asked.addresses(() -> loop.execute(() -> {
-            if (!over && target == asked && connecting == null) {
+            if (unconnected() && target == asked && connecting == null) {
                 lookUp();
             }
         }));
@@ -152,17 +161,16 @@ final class Session implements Waiter {
         }
         Files.close(fd);
         if (result == -Errno.EAGAIN) {
-            loop.schedule(BACKLOG_POLL_NANOS, () -> retry(address));
+            Target asked = target;
+            loop.schedule(BACKLOG_POLL_NANOS, () -> {
+                if (unconnected() && target == asked && connecting == null && !connect(address)) {
+                    nextAddress();
+                }
+            });
             return true;
         }
         lastError = Descriptor.failure("connect", address.toString(), result);
         return false;
-    }
-
-    private void retry(Endpoint address) {
-        if (!over && toTarget == null && connecting == null && !connect(address)) {
-            nextAddress();
-        }
     }
 
     private void awaitConnected() {
@@ -184,7 +192,7 @@ final class Session implements Waiter {
     @Override
     public void ready() {
         loop.execute(() -> {
-            if (connecting != null && !checkConnected()) {
+            if (unconnected() && connecting != null && !checkConnected()) {
                 awaitConnected();
             }
         });
@@ -307,7 +315,7 @@ final class Session implements Waiter {
         }
         if (toTarget == null) {
             abandonConnect();
-            fail(new IOException(target.name() + ": the relay was stopped before it had connected"));
+            fail(new IOException("the relay was stopped before a target was reached"));
         } else if (parted) {
             closeBoth();
         } else {
@@ -391,7 +399,7 @@ final class Session implements Waiter {
         boolean late = why instanceof SluiceException failure && failure.errno() == Errno.ETIMEDOUT;
         End end = cut != null ? cut : late ? End.TIMEOUT : End.ERROR;
         Direction nothing = new Direction(0, 0, options.route().orElse(Route.COPY), Map.of(), "nothing was moved", end);
-        over(nothing, nothing, why.getMessage());
+        over(nothing, nothing, why.getMessage() == null ? why.toString() : why.getMessage());
     }
 
     private static Direction direction(JoinResult.Direction moved, End end) {
@@ -409,6 +417,7 @@ final class Session implements Waiter {
     private void over(Direction forward, Direction backward, String error) {
         over = true;
         stopTimer();
+        Target last = target;
         Duration duration = Duration.ofNanos(System.nanoTime() - began);
         relay.ended(
                 this,
@@ -417,7 +426,7 @@ final class Session implements Waiter {
                         duration,
                         clientAddress,
                         listener,
-                        target.name(),
+                        last == null ? relay.anyTarget() : last.name(),
                         forward,
                         backward,
                         error));
@@ -431,7 +440,7 @@ final class Session implements Waiter {
         return new LiveSession(
                 clientAddress,
                 listener,
-                chosen == null ? listener : chosen.name(),
+                chosen == null ? relay.anyTarget() : chosen.name(),
                 Duration.ofNanos(System.nanoTime() - began),
                 there != null,
                 there == null ? 0 : there.accepted(),
