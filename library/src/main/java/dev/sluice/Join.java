@@ -4,7 +4,6 @@ import dev.sluice.io.Route;
 import dev.sluice.io.Side;
 import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferException.Reason;
-import dev.sluice.loop.Pump;
 import dev.sluice.net.StreamSocket;
 import java.io.IOException;
 import java.nio.channels.ByteChannel;
@@ -52,8 +51,6 @@ final class Join {
 
     /** One direction, and what happens at its end. */
     private static final class Leg {
-        private static final int ECONNRESET = 104;
-
         /** Of these reasons the other direction hears from here; the others are told to both. */
         private static final Set<Reason> BROKEN = Set.of(Reason.FAILED, Reason.CLOSED);
 
@@ -97,22 +94,12 @@ final class Join {
             carriedOver = true;
             TransferException failure = transfer.pump().failure();
             if (failure == null) {
-                if (!other.sinkWasReset()) {
+                if (transfer.pump().endIsReal(other.transfer.pump())) {
                     shutdownOutput();
                 }
             } else if (failure.side() != Side.SINK && BROKEN.contains(failure.reason())) {
                 other.transfer.pump().cancel(Reason.CANCELLED);
             }
-        }
-
-        /**
-         * Whether a write has found this direction's sink reset. The kernel tells of a reset once: a read from there says
-         * the stream has ended, which nobody must believe.
-         */
-        private boolean sinkWasReset() {
-            Pump pump = transfer.pump();
-            TransferException failure = pump.ended() ? pump.failure() : null;
-            return failure != null && failure.side() == Side.SINK && failure.errno() == ECONNRESET;
         }
 
         private void shutdownOutput() {

@@ -542,6 +542,10 @@ final class Flow {
         return sink.accepted();
     }
 
+    boolean endAnnounced() {
+        return source.endAnnounced();
+    }
+
     /** How many bytes were taken from the source so far. */
     long taken() {
         return taken;

@@ -2,7 +2,9 @@ package dev.sluice.loop;
 
 import dev.sluice.internal.fd.CopyBuffer;
 import dev.sluice.internal.fd.Waiter;
+import dev.sluice.internal.linux.Errno;
 import dev.sluice.io.Route;
+import dev.sluice.io.Side;
 import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferException.Reason;
 import dev.sluice.io.TransferResult;
@@ -267,6 +269,24 @@ public final class Pump implements Runnable, Waiter {
 
     public TransferResult result() {
         return result;
+    }
+
+    /**
+     * Whether the end of the stream that this pump has come to may be passed on, given the pump of the other direction. The
+     * kernel tells of a reset once: if a write to the same socket got to know of it, a read says that the stream has ended.
+     * Such an end is believed only if it was announced before the reset. A write that splice cut short may even swallow
+     * ECONNRESET, and the next one says EPIPE, as after a real end.
+     */
+    public boolean endIsReal(Pump opposite) {
+        TransferException other = opposite.ended() ? opposite.failure() : null;
+        if (failure != null || other == null || other.side() != Side.SINK) {
+            return failure == null;
+        }
+        return switch (other.errno()) {
+            case Errno.ECONNRESET -> false;
+            case Errno.EPIPE -> flow.endAnnounced();
+            default -> true;
+        };
     }
 
     /** Null if the pump came to its end. */

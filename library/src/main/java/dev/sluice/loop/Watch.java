@@ -35,6 +35,9 @@ public final class Watch implements Descriptor.Watcher {
     /** Whether an edge told of the end of the stream, of an error or of urgent data, which no later edge tells again. */
     private volatile boolean special;
 
+    /** Whether an edge told of the end of the peer's stream, and not of a reset with it. */
+    private volatile boolean ended;
+
     /** How often the reading direction was told of anything. Only ever written by whoever tells, and compared for change. */
     private volatile int tidings;
 
@@ -175,6 +178,11 @@ public final class Watch implements Descriptor.Watcher {
         return special;
     }
 
+    /** Whether the peer certainly has ended its stream, whatever else it did later. */
+    boolean ended() {
+        return ended;
+    }
+
     /** Changes with every edge of the reading direction, also with one that was told to somebody who could not read then. */
     int tidings() {
         return tidings;
@@ -182,6 +190,9 @@ public final class Watch implements Descriptor.Watcher {
 
     /** On the loop's thread: epoll reported an edge. */
     void event(int mask) {
+        if ((mask & (Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR)) == Polling.EPOLLRDHUP) {
+            ended = true;
+        }
         if ((mask & SPECIAL) != 0) {
             special = true;
         }

@@ -24,11 +24,12 @@ record Ending(End end, boolean gone, boolean reset) {
     /**
      * @param from the direction that came from the side
      * @param to the direction that went to it
+     * @param falseEnd whether the end of the stream that went to the side is not one, but the shadow of a reset
      * @param cut why the relay ended the connection, or null if it did not
      */
-    static Ending of(Direction from, Direction to, End cut) {
+    static Ending of(Direction from, Direction to, boolean falseEnd, End cut) {
         Optional<TransferException> dead = failure(from, Side.SOURCE).or(() -> failure(to, Side.SINK));
-        boolean truncated = to.failure().filter(f -> f.side() != Side.SINK).isPresent() || resetUnread(from);
+        boolean truncated = to.failure().filter(f -> f.side() != Side.SINK).isPresent() || falseEnd;
         return new Ending(end(from, dead, cut), dead.isPresent(), truncated);
     }
 
@@ -44,21 +45,6 @@ record Ending(End end, boolean gone, boolean reset) {
             return End.FIN;
         }
         return cut != null ? cut : End.RST;
-    }
-
-    /**
-     * Whether the other side was found reset by a write to it. Then a read from it says that the stream has ended, as the
-     * kernel tells of a reset only once, and the end that this side was shown is a false one. Had the other side sent a
-     * real FIN before, the write would have failed with EPIPE (tcp_reset in the kernel).
-     */
-    private static boolean resetUnread(Direction toOther) {
-        return failure(toOther, Side.SINK).filter(f -> f.errno() == ECONNRESET).isPresent();
-    }
-
-    /** The same of a direction that may still go on: then the end that was read from its sink must not be passed on. */
-    static boolean resetUnread(Leg toOther) {
-        TransferException failure = toOther.failure();
-        return failure != null && failure.side() == Side.SINK && failure.errno() == ECONNRESET;
     }
 
     private static Optional<TransferException> failure(Direction direction, Side side) {

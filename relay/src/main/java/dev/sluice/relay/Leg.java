@@ -59,19 +59,18 @@ final class Leg {
     void carryOver(Leg other) {
         TransferException failure = pump.failure();
         if (failure == null) {
-            if (Ending.resetUnread(other)) {
-                return;
+            if (!falseEnd(other)) {
+                // If the peer has gone meanwhile, the other direction finds out and reports it.
+                Sockets.shutdown(sink.fd(), Sockets.SHUT_WR);
             }
-            // If the peer has gone meanwhile, the other direction finds out and reports it.
-            Sockets.shutdown(sink.fd(), Sockets.SHUT_WR);
         } else if (failure.side() != Side.SINK && failure.reason() != Reason.CANCELLED) {
             other.cancel();
         }
     }
 
-    /** What ended it before the end of the stream, or null; also null while it goes on. */
-    TransferException failure() {
-        return pump.ended() ? pump.failure() : null;
+    /** Whether the end of the stream that it has come to is the shadow of a reset. */
+    boolean falseEnd(Leg other) {
+        return pump.failure() == null && !pump.endIsReal(other.pump);
     }
 
     JoinResult.Direction direction() {

@@ -133,8 +133,9 @@ public final class Relay implements AutoCloseable {
         }
     }
 
-    /** Small messages leave at once, and a peer that is gone is noticed. */
+    /** Small messages leave at once, a peer that is gone is noticed, and a socket that nobody closes is reset. */
     void tune(int fd) {
+        Sockets.lingerZero(fd);
         Sockets.setOption(fd, Sockets.IPPROTO_TCP, Sockets.TCP_NODELAY, 1);
         int seconds = (int) Math.min(32767, Math.ceilDiv(options.keepAlive().toMillis(), 1000));
         if (seconds > 0) {

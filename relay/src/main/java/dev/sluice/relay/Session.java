@@ -226,6 +226,9 @@ final class Session implements Waiter {
         stopTimer();
         Descriptor server = connecting;
         try {
+            // Both on this loop, whichever way the target was reached.
+            Watch.of(client, loop);
+            Watch.of(server, loop);
             Route route = options.route().orElse(null);
             toClient = new Leg(server, client, route, this::legEnded);
             toTarget = new Leg(client, server, route, this::legEnded);
@@ -331,8 +334,8 @@ final class Session implements Waiter {
         }
         parted = true;
         stopTimer();
-        Ending clientEnding = Ending.of(toTarget.direction(), toClient.direction(), cut);
-        Ending targetEnding = Ending.of(toClient.direction(), toTarget.direction(), cut);
+        Ending clientEnding = endingOfClient();
+        Ending targetEnding = endingOfTarget();
         if (toTarget.direction().failure().isEmpty()
                 && toClient.direction().failure().isEmpty()) {
             closeBoth();
@@ -358,6 +361,14 @@ final class Session implements Waiter {
         }
     }
 
+    private Ending endingOfClient() {
+        return Ending.of(toTarget.direction(), toClient.direction(), toClient.falseEnd(toTarget), cut);
+    }
+
+    private Ending endingOfTarget() {
+        return Ending.of(toClient.direction(), toTarget.direction(), toTarget.falseEnd(toClient), cut);
+    }
+
     /** True once the side is closed. */
     private boolean close(Descriptor side, Ending ending, long deadline) {
         if (!side.isOpen()) {
@@ -367,19 +378,29 @@ final class Session implements Waiter {
         if (waiting && Sockets.unacknowledged(side.fd()) > 0) {
             return false;
         }
-        if (ending.reset()) {
-            Sockets.lingerZero(side.fd());
-        }
-        side.close();
+        close(side, ending.reset());
         return true;
     }
 
+    /**
+     * Sockets of a relay are born to close with a reset, so that a relay which dies in the middle is not taken for the end
+     * of a stream; an orderly close takes that back.
+     */
+    private static void close(Descriptor side, boolean reset) {
+        if (side.isOpen()) {
+            if (!reset) {
+                Sockets.lingerNormal(side.fd());
+            }
+            side.close();
+        }
+    }
+
     private void closeBoth() {
-        client.close();
-        connecting.close();
-        end(
-                Ending.of(toTarget.direction(), toClient.direction(), cut),
-                Ending.of(toClient.direction(), toTarget.direction(), cut));
+        Ending clientEnding = endingOfClient();
+        Ending targetEnding = endingOfTarget();
+        close(client, clientEnding.reset());
+        close(connecting, targetEnding.reset());
+        end(clientEnding, targetEnding);
     }
 
     private void end(Ending clientEnding, Ending targetEnding) {
@@ -394,8 +415,7 @@ final class Session implements Waiter {
     /** The connection comes to nothing. */
     private void fail(IOException why) {
         // Not a FIN: the client would take it for the end of an empty answer.
-        Sockets.lingerZero(client.fd());
-        client.close();
+        close(client, true);
         boolean late = why instanceof SluiceException failure && failure.errno() == Errno.ETIMEDOUT;
         End end = cut != null ? cut : late ? End.TIMEOUT : End.ERROR;
         Direction nothing = new Direction(0, 0, options.route().orElse(Route.COPY), Map.of(), "nothing was moved", end);

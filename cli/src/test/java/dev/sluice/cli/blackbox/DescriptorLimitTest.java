@@ -23,7 +23,7 @@ class DescriptorLimitTest {
             for (int i = 0; i < CLIENTS; i++) {
                 clients.add(stage.connect());
             }
-            stage.relay().awaitErr("EMFILE");
+            stage.relay().awaitErr("ulimit -n");
             long before = Vitals.cpuMillis(stage.relay().pid());
             Thread.sleep(500);
             System.out.println((Vitals.cpuMillis(stage.relay().pid()) - before)

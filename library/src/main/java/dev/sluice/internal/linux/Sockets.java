@@ -163,6 +163,11 @@ public final class Sockets {
         return setOption(fd, SOL_SOCKET, SO_LINGER, new byte[] {1, 0, 0, 0, 0, 0, 0, 0});
     }
 
+    /** Takes {@link #lingerZero} back. */
+    public static int lingerNormal(int fd) {
+        return setOption(fd, SOL_SOCKET, SO_LINGER, new byte[8]);
+    }
+
     /** Bytes that the peer's TCP has not acknowledged, or for a Unix socket a measure of what is unread; or −errno. */
     public static int unacknowledged(int fd) {
         return Files.ioctlOut(fd, SIOCOUTQ);
