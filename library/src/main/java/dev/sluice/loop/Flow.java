@@ -339,6 +339,12 @@ final class Flow {
             return end();
         }
         if (Errno.wouldBlock(count)) {
+            if (source.urgent()) {
+                // By copying, then, until there is nothing indeed, or plenty again.
+                adaptive = true;
+                bulk = false;
+                return true;
+            }
             return awaitSource();
         }
         if (Outlet.refused(count)) {

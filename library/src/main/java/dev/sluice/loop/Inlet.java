@@ -186,6 +186,11 @@ public final class Inlet implements Waiter {
         return status == null || position < 0 ? -1 : Math.max(0, status.size() - position);
     }
 
+    /** Whether splice may say that there is nothing because of urgent data, tcp(7), which only a read gets past. */
+    boolean urgent() {
+        return watch != null && watch.urgent();
+    }
+
     /** Whether the end of the stream was announced by itself, rather than together with a reset as TCP knows it. */
     boolean endAnnounced() {
         return watch == null || watch.ended() || !descriptor.tcp();

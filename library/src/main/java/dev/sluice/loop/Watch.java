@@ -35,6 +35,9 @@ public final class Watch implements Descriptor.Watcher {
     /** Whether an edge told of the end of the stream, of an error or of urgent data, which no later edge tells again. */
     private volatile boolean special;
 
+    /** Whether an edge told of urgent data. */
+    private volatile boolean urgent;
+
     /** Whether an edge told of the end of the peer's stream, and not of a reset with it. */
     private volatile boolean ended;
 
@@ -178,6 +181,11 @@ public final class Watch implements Descriptor.Watcher {
         return special;
     }
 
+    /** Whether there ever was urgent data, which splice(2) does not get past. */
+    boolean urgent() {
+        return urgent;
+    }
+
     /** Whether the peer certainly has ended its stream, whatever else it did later. */
     boolean ended() {
         return ended;
@@ -192,6 +200,9 @@ public final class Watch implements Descriptor.Watcher {
     void event(int mask) {
         if ((mask & (Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR)) == Polling.EPOLLRDHUP) {
             ended = true;
+        }
+        if ((mask & Polling.EPOLLPRI) != 0) {
+            urgent = true;
         }
         if ((mask & SPECIAL) != 0) {
             special = true;

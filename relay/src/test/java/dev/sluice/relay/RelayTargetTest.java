@@ -137,6 +137,7 @@ class RelayTargetTest {
         try (RelayFixture fixture = new RelayFixture(options -> options.route(route));
                 Socket client = fixture.client();
                 Socket server = fixture.server.accept()) {
+            server.setSoTimeout(20_000);
             OutputStream out = client.getOutputStream();
             for (int i = 0; i < 200; i++) {
                 out.write('a');
