@@ -3,18 +3,25 @@ package dev.sluice;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import dev.sluice.file.KernelFile;
 import dev.sluice.io.Route;
 import dev.sluice.io.TransferResult;
 import dev.sluice.testkit.Bytes;
 import dev.sluice.testkit.LeakCheck;
 import dev.sluice.testkit.Pair;
 import dev.sluice.testkit.Pair.Kind;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -96,6 +103,27 @@ class MirrorPolicyTest {
             assertThat(Arrays.mismatch(watching.get(), FILM)).isEqualTo(-1);
             assertThat(Arrays.mismatch(recording.get(), FILM)).isEqualTo(-1);
         }
+    }
+
+    @Test
+    @DisplayName("Time runs for a mirror of a file copy, too, though no loop takes part in that")
+    void anOptionalMirrorOfAFileCopy(@TempDir Path directory) throws Exception {
+        Path film = Files.write(directory.resolve("film"), FILM);
+        try (KernelFile from = KernelFile.open(film);
+                KernelFile to = create(directory.resolve("to"));
+                KernelFile mirror = create(directory.resolve("mirror"))) {
+            TransferResult result = Pipeline.from(from)
+                    .mirror(mirror, MirrorPolicy.optional(Duration.ofSeconds(50)))
+                    .to(to);
+
+            assertThat(result.mirrors().getFirst().failure()).isEmpty();
+            assertThat(Files.mismatch(film, directory.resolve("to"))).isEqualTo(-1);
+            assertThat(Files.mismatch(film, directory.resolve("mirror"))).isEqualTo(-1);
+        }
+    }
+
+    private static KernelFile create(Path path) throws IOException {
+        return KernelFile.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     }
 
     @Test

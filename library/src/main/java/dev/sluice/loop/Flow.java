@@ -171,7 +171,8 @@ final class Flow {
             loop = sink.loop();
         }
         mirrors.attach(loop);
-        return loop == null && rate != null && !pump.onCaller() ? EventLoop.shared() : loop;
+        boolean timed = rate != null || mirrors.timed();
+        return loop == null && timed && !pump.onCaller() ? EventLoop.shared() : loop;
     }
 
     void leave() {

@@ -48,6 +48,11 @@ final class Mirrors {
         }
     }
 
+    /** Whether one of them has only so much time, which a loop has to watch. */
+    boolean timed() {
+        return Arrays.stream(all).anyMatch(mirror -> mirror.terms().slow() != Mirror.Slow.BLOCK);
+    }
+
     boolean foreign() {
         return Arrays.stream(all).anyMatch(Outlet::foreign);
     }
