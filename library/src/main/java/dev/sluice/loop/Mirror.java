@@ -278,14 +278,15 @@ public final class Mirror extends Outlet implements Runnable {
     public void run() {
         try {
             drain();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             failed(new IOException(e), -Errno.EIO);
         }
         synchronized (this) {
-            busy = false;
             if (detached()) {
                 drop();
             }
+            // Last: the pump drops the mirror, too, once it is quiet.
+            busy = false;
         }
         ready();
     }
