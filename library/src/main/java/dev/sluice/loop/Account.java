@@ -29,7 +29,7 @@ record Account(Route route, Route directRoute, String reason, Outlet sink, List<
     long unacknowledged() {
         Descriptor descriptor = sink.descriptor();
         boolean tcp = descriptor != null && descriptor.tcp();
-        return tcp ? Math.max(0, Sockets.unacknowledged(descriptor.fd())) : -1;
+        return tcp ? Math.max(-1, Sockets.unacknowledged(descriptor.fd())) : -1;
     }
 
     private Route mainRoute() {

@@ -494,7 +494,7 @@ final class Flow {
     /** False if the pump will be told; an idle pump holds no pipe. */
     private boolean awaitSource() {
         rest();
-        if (source.foreign()) {
+        if (source.foreign() || source.blocking()) {
             source.pause();
             pump.ready();
             return false;

@@ -10,6 +10,7 @@ import dev.sluice.internal.linux.Sockets;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ReadableByteChannel;
+import java.util.concurrent.locks.LockSupport;
 
 /** The source of a pump: a descriptor of ours, or somebody's channel. Results are byte counts, 0 for the end, −errno. */
 @SuppressWarnings("exports") // Reaches other modules by qualified export only.
@@ -153,16 +154,21 @@ public final class Inlet implements Waiter {
     private long readChannel(CopyBuffer buffer, int length) {
         try {
             int count = channel.read(buffer.view().clear().limit(length));
-            return count < 0 ? 0 : count == 0 ? -Errno.EAGAIN : count;
+            // Only -1 is the end: interrupted by a signal, a non-blocking channel of the JDK says -3.
+            return count == -1 ? 0 : count <= 0 ? -Errno.EAGAIN : count;
         } catch (IOException e) {
             failure = e;
             return -Errno.EIO;
         }
     }
 
-    /** A foreign channel had nothing: waits a moment for more. */
+    /** What no loop watches had nothing, a foreign channel or a device: waits a moment for more. */
     void pause() {
-        Foreign.awaitReadable(channel);
+        if (channel != null) {
+            Foreign.awaitReadable(channel);
+        } else {
+            LockSupport.parkNanos(1_000_000);
+        }
     }
 
     /** After a read of 0: whether it really is the end. A socket is asked again, by another call (S8). */

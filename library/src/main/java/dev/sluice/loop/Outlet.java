@@ -369,6 +369,7 @@ public sealed class Outlet implements Waiter permits Mirror {
     private long readPipe() {
         own = CopyBuffer.borrowBriefly();
         ownPosition = 0;
+        ownLimit = 0;
         ownLimit = readPipe(own, inPipe);
         inPipe -= ownLimit;
         return ownLimit;
@@ -413,7 +414,7 @@ public sealed class Outlet implements Waiter permits Mirror {
         call = "write";
         try {
             int count = channel.write(buffer.view().clear().limit(from + length).position(from));
-            return count == 0 ? -Errno.EAGAIN : count;
+            return count <= 0 ? -Errno.EAGAIN : count;
         } catch (IOException e) {
             failure = e;
             return -Errno.EIO;
