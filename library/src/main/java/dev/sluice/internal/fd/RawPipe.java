@@ -18,7 +18,15 @@ public final class RawPipe {
     /** A pipe of the kernel's default size, or null when no descriptor or memory is left for one. */
     public static RawPipe open() {
         long ends = Pipes.pipe();
-        return ends < 0 ? null : new RawPipe(ends);
+        if (ends < 0) {
+            return null;
+        }
+        RawPipe pipe = new RawPipe(ends);
+        if (pipe.capacity < 0) {
+            pipe.close();
+            return null;
+        }
+        return pipe;
     }
 
     public int readEnd() {
@@ -36,8 +44,9 @@ public final class RawPipe {
 
     /** Asks for a size and says what the kernel gave; a refusal leaves the size as it was (S26). */
     public int resize(int bytes) {
-        if (bytes != capacity && Pipes.setCapacity(readEnd, bytes) >= 0) {
-            capacity = Pipes.capacity(readEnd);
+        if (bytes != capacity) {
+            int given = Pipes.setCapacity(readEnd, bytes);
+            capacity = given >= 0 ? given : capacity;
         }
         return capacity;
     }
