@@ -65,8 +65,10 @@ public final class KernelFile implements SeekableByteChannel {
             descriptor.close();
             throw new SluiceException(path + ": neither a file nor a FIFO nor a device", "open", 0);
         }
-        if (descriptor.kind().pollable()) {
-            Files.setFlags(fd, Files.flags(fd) | Files.O_NONBLOCK);
+        int nonBlocking = descriptor.kind().pollable() ? Files.setNonBlocking(fd) : 0;
+        if (nonBlocking < 0) {
+            descriptor.close();
+            throw descriptor.failure("fcntl F_SETFL", nonBlocking);
         }
         return new KernelFile(descriptor);
     }

@@ -51,7 +51,10 @@ public final class StreamListener implements Channel {
         if (endpoint instanceof Endpoint.Inherited inherited) {
             Addresses.requireStream(inherited);
             int fd = inherited.number();
-            Files.takeOver(fd);
+            int taken = Files.takeOver(fd);
+            if (taken < 0) {
+                throw Descriptor.failure("fcntl", inherited.toString(), taken);
+            }
             return new StreamListener(fd, false);
         }
         Endpoint address = Addresses.resolve(endpoint, false).getFirst();

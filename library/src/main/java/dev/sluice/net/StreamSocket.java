@@ -137,7 +137,10 @@ public final class StreamSocket implements ByteChannel {
         if (peer == null) {
             throw new SluiceException(inherited + ": not a connected socket", "getpeername", Errno.ENOTCONN);
         }
-        Files.takeOver(fd);
+        int taken = Files.takeOver(fd);
+        if (taken < 0) {
+            throw Descriptor.failure("fcntl", inherited.toString(), taken);
+        }
         return of(fd, peer);
     }
 

@@ -124,10 +124,16 @@ public final class Files {
         return fcntl(fd, F_SETFL, flags);
     }
 
+    /** Sets O_NONBLOCK beside the other flags; without it a call would hang whoever makes it, so see to the result. */
+    public static int setNonBlocking(int fd) {
+        int flags = flags(fd);
+        return flags < 0 ? flags : setFlags(fd, flags | O_NONBLOCK);
+    }
+
     /** Makes an inherited descriptor like one of our own: non-blocking and close-on-exec. */
-    public static void takeOver(int fd) {
-        setFlags(fd, flags(fd) | O_NONBLOCK);
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    public static int takeOver(int fd) {
+        int result = setNonBlocking(fd);
+        return result < 0 ? result : fcntl(fd, F_SETFD, FD_CLOEXEC);
     }
 
     public static int duplicate(int fd) {
