@@ -189,10 +189,18 @@ public final class Adoption {
                 throw e;
             }
         }
-        int flags = Files.flags(duplicate);
-        Files.setFlags(duplicate, flags | Files.O_NONBLOCK);
-        boolean wasNonBlocking = (flags & Files.O_NONBLOCK) != 0;
-        return new Adoption(channel, Descriptor.share(duplicate, name(channel, duplicate)), wasNonBlocking);
+        try {
+            int flags = Files.flags(duplicate);
+            int set = flags < 0 ? flags : Files.setFlags(duplicate, flags | Files.O_NONBLOCK);
+            if (set < 0) {
+                throw Descriptor.failure("fcntl", channel.toString(), set);
+            }
+            boolean wasNonBlocking = (flags & Files.O_NONBLOCK) != 0;
+            return new Adoption(channel, Descriptor.share(duplicate, name(channel, duplicate)), wasNonBlocking);
+        } catch (IOException | RuntimeException e) {
+            Files.close(duplicate);
+            throw e;
+        }
     }
 
     private static String name(SelectableChannel channel, int fd) {
