@@ -484,8 +484,9 @@ final class Flow {
         atEnd = source.atEnd(scratch);
         CopyBuffer.giveBack(scratch);
         if (!atEnd) {
-            // Splice says that there is nothing, and peeking says that there is: by copying, then, for a while.
-            adaptive = route == Route.SPLICE;
+            // Splice says that there is nothing, and somebody else that there is: by copying, then, for a while.
+            adaptive = route != Route.COPY;
+            route = adaptive ? Route.SPLICE : Route.COPY;
             bulk = false;
         }
         return true;

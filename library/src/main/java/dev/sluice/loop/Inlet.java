@@ -27,6 +27,7 @@ public final class Inlet implements Waiter {
     private volatile Pump pump;
     private Watch watch;
     private int tidingsAtRead;
+    private boolean lastWasRead;
     private IOException failure;
 
     private Inlet(Descriptor descriptor, ReadableByteChannel channel, String refusal) {
@@ -132,6 +133,7 @@ public final class Inlet implements Waiter {
         if (watch != null) {
             watch.clear(Watch.READ);
         }
+        lastWasRead = false;
         descriptor.stayNonBlocking();
         return Pipes.splice(descriptor.fd(), pipe, length);
     }
@@ -144,6 +146,7 @@ public final class Inlet implements Waiter {
             tidingsAtRead = watch.tidings();
             watch.clear(Watch.READ);
         }
+        lastWasRead = true;
         if (descriptor.kind() == Descriptor.Kind.SOCKET) {
             return Sockets.receive(descriptor.fd(), buffer.address(), length);
         }
@@ -171,11 +174,19 @@ public final class Inlet implements Waiter {
         }
     }
 
-    /** After a read of 0: whether it really is the end. A socket is asked again, by another call (S8). */
+    /**
+     * After a result of 0: whether it really is the end. A socket is asked again, by another call (S8); of a file that
+     * claims to go on only read(2) is believed.
+     */
     boolean atEnd(CopyBuffer scratch) {
-        return descriptor == null
-                || descriptor.kind() != Descriptor.Kind.SOCKET
-                || Sockets.peek(descriptor.fd(), scratch.address(), 1) == 0;
+        if (descriptor == null) {
+            return true;
+        }
+        return switch (descriptor.kind()) {
+            case SOCKET -> Sockets.peek(descriptor.fd(), scratch.address(), 1) == 0;
+            case FILE -> lastWasRead || remaining() <= 0;
+            default -> true;
+        };
     }
 
     /**

@@ -126,7 +126,11 @@ class InjectedFaultsTest {
         "copy_file_range:error=EXDEV:when=1, COPY_FILE_RANGE",
         "copy_file_range:error=EINVAL:when=3, COPY_FILE_RANGE",
         "sendfile:error=EINVAL:when=2, SENDFILE",
-        "sendfile:error=EINTR:when=1+2, SENDFILE"
+        "sendfile:error=EINTR:when=1+2, SENDFILE",
+        "splice:retval=0:when=3, SPLICE",
+        "splice:error=EAGAIN:when=3, SPLICE",
+        "sendfile:retval=0:when=2, SENDFILE",
+        "copy_file_range:retval=0:when=3, COPY_FILE_RANGE"
     })
     @DisplayName("S8, S14, S15: a file is copied whole in spite of")
     void fileCopySurvives(String fault, String route, @TempDir Path directory) throws Exception {
