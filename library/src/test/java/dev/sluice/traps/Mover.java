@@ -142,7 +142,7 @@ final class Mover implements AutoCloseable {
 
     private ByteChannel open(String where, boolean read) throws IOException {
         ByteChannel channel;
-        if (where.startsWith("tcp:") || where.startsWith("unix:")) {
+        if (where.matches("(tcp|unix|fd):.*")) {
             channel = jdk
                     ? SocketChannel.open(address(Endpoint.parse(where)))
                     : StreamSocket.connect(Endpoint.parse(where));
