@@ -87,4 +87,18 @@ class PipePoolTest {
         assertThat(pool.borrow()).isSameAs(second);
         pool.giveBack(second);
     }
+
+    @Test
+    @DisplayName("S35: the more pipes are lent, the less each flow may put into its own, down to 64 KiB")
+    void fairShare() {
+        PipePool pool = PipePool.shared();
+        assertThat(pool.fairShare()).isEqualTo(PipePool.PREFERRED_CAPACITY);
+        List<RawPipe> lent = new ArrayList<>();
+        for (int i = 0; i < 127; i++) {
+            lent.add(pool.borrow());
+        }
+        assertThat(pool.fairShare()).isEqualTo(512 * 1024);
+        lent.forEach(pool::giveBack);
+        assertThat(pool.fairShare()).isEqualTo(PipePool.PREFERRED_CAPACITY);
+    }
 }
