@@ -31,8 +31,9 @@ import java.util.Objects;
  *
  * <p>The library's own channels (StreamSocket, KernelPipe, KernelFile) take the kernel's route, and so do connected
  * SocketChannels and the ends of a Pipe of the JDK, in whichever mode they are: their descriptor is found and used for the
- * time of the transfer, and they have their mode again afterwards. A blocking read of another thread in
- * the other direction may give 0 while the descriptor is looked for. Hand them over idle: one that another thread is
+ * time of the transfer, and they have their mode again afterwards. While the descriptor is looked
+ * for, a read of another thread in the other direction may give 0, and one through a stream may throw
+ * IllegalBlockingModeException. Hand them over idle: one that another thread is
  * reading or writing at the start is copied. What other threads read or write meanwhile is taken from, or goes between, the
  * bytes of the transfer. Such a channel's close is noticed within a moment; a selector may select it all the time. Any
  * other channel is copied.

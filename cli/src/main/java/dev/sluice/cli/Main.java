@@ -34,7 +34,8 @@ import picocli.CommandLine.Spec;
             BenchCommand.class,
             DoctorCommand.class,
             DemoCommand.class,
-            DemoPeersCommand.class
+            DemoPeersCommand.class,
+            TrainCommand.class
         })
 public final class Main implements Runnable {
     @Spec
