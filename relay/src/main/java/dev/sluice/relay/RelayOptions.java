@@ -82,151 +82,85 @@ public record RelayOptions(
 
     /** With another {@link #connectTimeout()}. */
     public RelayOptions connectTimeout(Duration timeout) {
-        return new RelayOptions(
-                timeout,
-                idleTimeout,
-                halfCloseTimeout,
-                maxLifetime,
-                keepAlive,
-                userTimeout,
-                threads,
-                maxConnections,
-                route,
-                onEnd);
+        return with(draft -> draft.connectTimeout = timeout);
     }
 
     /** With another {@link #idleTimeout()}. */
     public RelayOptions idleTimeout(Duration timeout) {
-        return new RelayOptions(
-                connectTimeout,
-                timeout,
-                halfCloseTimeout,
-                maxLifetime,
-                keepAlive,
-                userTimeout,
-                threads,
-                maxConnections,
-                route,
-                onEnd);
+        return with(draft -> draft.idleTimeout = timeout);
     }
 
     /** With another {@link #halfCloseTimeout()}. */
     public RelayOptions halfCloseTimeout(Duration timeout) {
-        return new RelayOptions(
-                connectTimeout,
-                idleTimeout,
-                timeout,
-                maxLifetime,
-                keepAlive,
-                userTimeout,
-                threads,
-                maxConnections,
-                route,
-                onEnd);
+        return with(draft -> draft.halfCloseTimeout = timeout);
     }
 
     /** With another {@link #maxLifetime()}. */
     public RelayOptions maxLifetime(Duration lifetime) {
-        return new RelayOptions(
-                connectTimeout,
-                idleTimeout,
-                halfCloseTimeout,
-                lifetime,
-                keepAlive,
-                userTimeout,
-                threads,
-                maxConnections,
-                route,
-                onEnd);
+        return with(draft -> draft.maxLifetime = lifetime);
     }
 
     /** With another {@link #keepAlive()}. */
     public RelayOptions keepAlive(Duration silence) {
-        return new RelayOptions(
-                connectTimeout,
-                idleTimeout,
-                halfCloseTimeout,
-                maxLifetime,
-                silence,
-                userTimeout,
-                threads,
-                maxConnections,
-                route,
-                onEnd);
+        return with(draft -> draft.keepAlive = silence);
     }
 
     /** With another {@link #userTimeout()}. */
     public RelayOptions userTimeout(Duration timeout) {
-        return new RelayOptions(
-                connectTimeout,
-                idleTimeout,
-                halfCloseTimeout,
-                maxLifetime,
-                keepAlive,
-                timeout,
-                threads,
-                maxConnections,
-                route,
-                onEnd);
+        return with(draft -> draft.userTimeout = timeout);
     }
 
     /** With another number of {@link #threads()}. */
     public RelayOptions threads(int number) {
-        return new RelayOptions(
-                connectTimeout,
-                idleTimeout,
-                halfCloseTimeout,
-                maxLifetime,
-                keepAlive,
-                userTimeout,
-                number,
-                maxConnections,
-                route,
-                onEnd);
+        return with(draft -> draft.threads = number);
     }
 
     /** With another number of {@link #maxConnections()}. */
     public RelayOptions maxConnections(int number) {
-        return new RelayOptions(
-                connectTimeout,
-                idleTimeout,
-                halfCloseTimeout,
-                maxLifetime,
-                keepAlive,
-                userTimeout,
-                threads,
-                number,
-                route,
-                onEnd);
+        return with(draft -> draft.maxConnections = number);
     }
 
     /** With a {@link #route()} of choice. */
     public RelayOptions route(Route wanted) {
-        return new RelayOptions(
-                connectTimeout,
-                idleTimeout,
-                halfCloseTimeout,
-                maxLifetime,
-                keepAlive,
-                userTimeout,
-                threads,
-                maxConnections,
-                Optional.of(wanted),
-                onEnd);
+        return with(draft -> draft.route = Optional.of(wanted));
     }
 
     /** With another {@link #onEnd()}. */
     public RelayOptions onEnd(Consumer<SessionRecord> consumer) {
-        return new RelayOptions(
-                connectTimeout,
-                idleTimeout,
-                halfCloseTimeout,
-                maxLifetime,
-                keepAlive,
-                userTimeout,
-                threads,
-                maxConnections,
-                route,
-                Optional.of(consumer));
+        return with(draft -> draft.onEnd = Optional.of(consumer));
+    }
+
+    private RelayOptions with(Consumer<Draft> change) {
+        Draft draft = new Draft();
+        change.accept(draft);
+        return draft.options();
+    }
+
+    /** These options, open to one change. */
+    private final class Draft {
+        private Duration connectTimeout = RelayOptions.this.connectTimeout;
+        private Duration idleTimeout = RelayOptions.this.idleTimeout;
+        private Duration halfCloseTimeout = RelayOptions.this.halfCloseTimeout;
+        private Duration maxLifetime = RelayOptions.this.maxLifetime;
+        private Duration keepAlive = RelayOptions.this.keepAlive;
+        private Duration userTimeout = RelayOptions.this.userTimeout;
+        private int threads = RelayOptions.this.threads;
+        private int maxConnections = RelayOptions.this.maxConnections;
+        private Optional<Route> route = RelayOptions.this.route;
+        private Optional<Consumer<SessionRecord>> onEnd = RelayOptions.this.onEnd;
+
+        RelayOptions options() {
+            return new RelayOptions(
+                    connectTimeout,
+                    idleTimeout,
+                    halfCloseTimeout,
+                    maxLifetime,
+                    keepAlive,
+                    userTimeout,
+                    threads,
+                    maxConnections,
+                    route,
+                    onEnd);
+        }
     }
 }
