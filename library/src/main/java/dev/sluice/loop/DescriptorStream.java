@@ -211,7 +211,7 @@ public final class DescriptorStream {
                 do {
                     await(Watch.WRITE, deadline);
                     error = Sockets.option(descriptor.fd(), Sockets.SOL_SOCKET, Sockets.SO_ERROR);
-                } while (error == 0 && Sockets.remoteAddress(descriptor.fd()) == null);
+                } while (error == 0 && !Sockets.connected(descriptor.fd()));
                 if (error != 0) {
                     throw descriptor.failure("connect", error > 0 ? -error : error);
                 }

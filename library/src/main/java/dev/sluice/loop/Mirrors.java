@@ -113,7 +113,7 @@ final class Mirrors {
                 int served = mirror.serve(teeing);
                 if (served < 0) {
                     failed(mirror, Reason.FAILED, mirror.failure());
-                } else if (served > 0 && !(last && !mirror.idle())) {
+                } else if (served > 0 && (!last || mirror.idle())) {
                     mirror.keepsUp();
                 } else {
                     ready &= slow(mirror, sinkReady, last);

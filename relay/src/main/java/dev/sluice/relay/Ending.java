@@ -2,6 +2,7 @@ package dev.sluice.relay;
 
 import dev.sluice.JoinResult;
 import dev.sluice.JoinResult.Direction;
+import dev.sluice.internal.linux.Errno;
 import dev.sluice.io.Side;
 import dev.sluice.io.TransferException;
 import dev.sluice.relay.SessionRecord.End;
@@ -17,10 +18,6 @@ import java.util.stream.Stream;
  *     the end of it
  */
 record Ending(End end, boolean gone, boolean reset) {
-    private static final int EPIPE = 32;
-    private static final int ECONNRESET = 104;
-    private static final int ETIMEDOUT = 110;
-
     /**
      * @param from the direction that came from the side
      * @param to the direction that went to it
@@ -36,8 +33,8 @@ record Ending(End end, boolean gone, boolean reset) {
     private static End end(Direction from, Optional<TransferException> dead, End cut) {
         if (dead.isPresent()) {
             return switch (dead.get().errno()) {
-                case ECONNRESET, EPIPE -> End.RST;
-                case ETIMEDOUT -> End.TIMEOUT;
+                case Errno.ECONNRESET, Errno.EPIPE -> End.RST;
+                case Errno.ETIMEDOUT -> End.TIMEOUT;
                 default -> End.ERROR;
             };
         }

@@ -320,7 +320,7 @@ final class Session implements Waiter {
             abandonConnect();
             fail(new IOException("the relay was stopped before a target was reached"));
         } else if (parted) {
-            closeBoth();
+            part(System.nanoTime());
         } else {
             toTarget.cancel();
             toClient.cancel();
@@ -334,30 +334,27 @@ final class Session implements Waiter {
         }
         parted = true;
         stopTimer();
-        Ending clientEnding = endingOfClient();
-        Ending targetEnding = endingOfTarget();
-        if (toTarget.direction().failure().isEmpty()
-                && toClient.direction().failure().isEmpty()) {
-            closeBoth();
-        } else {
-            part(clientEnding, targetEnding, System.nanoTime() + ACKNOWLEDGEMENT_NANOS);
-        }
+        boolean complete = toTarget.direction().failure().isEmpty()
+                && toClient.direction().failure().isEmpty();
+        part(System.nanoTime() + (complete ? 0 : ACKNOWLEDGEMENT_NANOS));
     }
 
     /**
-     * Closes the sides of a connection that broke. A close with input unread, like a reset, makes the kernel throw away
-     * what the peer has not acknowledged yet; so that comes first.
+     * Closes both sides. Of a connection that broke, a close with input unread, like a reset, makes the kernel throw away
+     * what the peer has not acknowledged yet; so that comes first, until the deadline.
      */
-    private void part(Ending clientEnding, Ending targetEnding, long deadline) {
+    private void part(long deadline) {
         if (over) {
             return;
         }
+        Ending clientEnding = endingOfClient();
+        Ending targetEnding = endingOfTarget();
         boolean clientDone = close(client, clientEnding, deadline);
         boolean targetDone = close(connecting, targetEnding, deadline);
         if (clientDone && targetDone) {
             end(clientEnding, targetEnding);
         } else {
-            timer = loop.schedule(ACKNOWLEDGEMENT_POLL_NANOS, () -> part(clientEnding, targetEnding, deadline));
+            timer = loop.schedule(ACKNOWLEDGEMENT_POLL_NANOS, () -> part(deadline));
         }
     }
 
@@ -378,29 +375,14 @@ final class Session implements Waiter {
         if (waiting && Sockets.unacknowledged(side.fd()) > 0) {
             return false;
         }
-        close(side, ending.reset());
-        return true;
-    }
-
-    /**
-     * Sockets of a relay are born to close with a reset, so that a relay which dies in the middle is not taken for the end
-     * of a stream; an orderly close takes that back.
-     */
-    private static void close(Descriptor side, boolean reset) {
-        if (side.isOpen()) {
-            if (!reset) {
-                Sockets.lingerNormal(side.fd());
-            }
-            side.close();
+        // Sockets of a relay are born to close with a reset, so that a relay which dies in the middle is not taken for
+        // the
+        // end of a stream; an orderly close takes that back.
+        if (!ending.reset()) {
+            Sockets.lingerNormal(side.fd());
         }
-    }
-
-    private void closeBoth() {
-        Ending clientEnding = endingOfClient();
-        Ending targetEnding = endingOfTarget();
-        close(client, clientEnding.reset());
-        close(connecting, targetEnding.reset());
-        end(clientEnding, targetEnding);
+        side.close();
+        return true;
     }
 
     private void end(Ending clientEnding, Ending targetEnding) {
@@ -414,8 +396,8 @@ final class Session implements Waiter {
 
     /** The connection comes to nothing. */
     private void fail(IOException why) {
-        // Not a FIN: the client would take it for the end of an empty answer.
-        close(client, true);
+        // By a reset, as it was born: the client would take a FIN for the end of an empty answer.
+        client.close();
         boolean late = why instanceof SluiceException failure && failure.errno() == Errno.ETIMEDOUT;
         End end = cut != null ? cut : late ? End.TIMEOUT : End.ERROR;
         Direction nothing = new Direction(0, 0, options.route().orElse(Route.COPY), Map.of(), "nothing was moved", end);
