@@ -134,9 +134,12 @@ final class RecordLog implements AutoCloseable {
         return Json.object(json -> {
             json.writeStringField("start", record.start().toString());
             Json.seconds(json, "seconds", Cpu.seconds(record.duration()));
+            json.writeStringField("service", record.service());
             json.writeStringField("client", record.client().toString());
             json.writeStringField("listener", record.listener().toString());
             json.writeStringField("target", record.target().toString());
+            Json.seconds(json, "connectSeconds", Cpu.seconds(record.connectTime()));
+            json.writeNumberField("tries", record.tries());
             json.writeArrayFieldStart("directions");
             write(json, "client", "target", record.toTarget());
             write(json, "target", "client", record.toClient());
@@ -170,6 +173,16 @@ final class RecordLog implements AutoCloseable {
             Json.byRoute(json, stats.byRoute());
             writeEnds(json, "clientEnds", stats.clientEnds());
             writeEnds(json, "targetEnds", stats.targetEnds());
+            json.writeArrayFieldStart("listeners");
+            for (RelayStats.OfListener listener : stats.listeners()) {
+                json.writeStartObject();
+                json.writeStringField("service", listener.service());
+                json.writeStringField("listener", listener.endpoint().toString());
+                json.writeNumberField("accepted", listener.accepted());
+                json.writeNumberField("active", listener.active());
+                json.writeEndObject();
+            }
+            json.writeEndArray();
             json.writeArrayFieldStart("targets");
             for (RelayStats.OfTarget target : stats.targets()) {
                 json.writeStartObject();
@@ -201,6 +214,7 @@ final class RecordLog implements AutoCloseable {
 
     private static void write(JsonGenerator json, LiveSession session) throws IOException {
         json.writeStartObject();
+        json.writeStringField("service", session.service());
         json.writeStringField("client", session.client().toString());
         json.writeStringField("listener", session.listener().toString());
         json.writeStringField("target", session.target().toString());

@@ -1,9 +1,11 @@
 package dev.sluice.cli;
 
 import dev.sluice.io.Endpoint;
-import dev.sluice.io.Route;
 import dev.sluice.relay.Relay;
-import dev.sluice.relay.RelayOptions;
+import dev.sluice.relay.RelayConfig;
+import dev.sluice.relay.Service;
+import dev.sluice.relay.TargetGroup;
+import dev.sluice.relay.Timeouts;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -127,7 +129,7 @@ final class RelayCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         Signals signals = Signals.handle(drainTimeout, () -> {});
         try (RecordLog log = RecordLog.start(json, main.verbose());
-                Relay relay = Failure.reach(() -> Relay.start(listen, targets, options(log)))) {
+                Relay relay = Failure.reach(() -> Relay.start(config(log)))) {
             announce(relay);
             awaitDrain(signals, relay, log);
             int cut = relay.drain(drainTimeout, drainSpread);
@@ -152,26 +154,28 @@ final class RelayCommand implements Callable<Integer> {
         }
     }
 
-    private RelayOptions options(RecordLog log) {
-        RelayOptions options = RelayOptions.DEFAULT
-                .connectTimeout(connectTimeout)
-                .idleTimeout(idleTimeout)
-                .halfCloseTimeout(halfCloseTimeout)
-                .maxLifetime(maxLifetime)
-                .keepAlive(keepAlive)
-                .userTimeout(userTimeout)
+    private RelayConfig config(RecordLog log) {
+        return RelayConfig.of(service())
                 .threads(threads)
                 .maxConnections(maxConnections)
                 .onEnd(log::add);
-        Route forced = route.forced().orElse(null);
-        return forced == null ? options : options.route(forced);
+    }
+
+    private Service service() {
+        Timeouts timeouts =
+                new Timeouts(connectTimeout, idleTimeout, halfCloseTimeout, maxLifetime, keepAlive, userTimeout);
+        TargetGroup group = TargetGroup.of(targets.toArray(Endpoint[]::new));
+        Service service = Service.of("relay", List.of(listen), group).timeouts(timeouts);
+        return route.forced().map(service::route).orElse(service);
     }
 
     private void announce(Relay relay) {
-        if (printAddress) {
-            Console.announce(relay.endpoint());
-        } else {
-            Console.say("forwarding " + relay.endpoint() + " to " + targets);
+        for (Endpoint endpoint : relay.endpoints()) {
+            if (printAddress) {
+                Console.announce(endpoint);
+            } else {
+                Console.say("forwarding " + endpoint + " to " + targets);
+            }
         }
     }
 }

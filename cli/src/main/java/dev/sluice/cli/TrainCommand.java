@@ -4,9 +4,9 @@ import dev.sluice.io.Endpoint;
 import dev.sluice.net.StreamListener;
 import dev.sluice.net.StreamSocket;
 import dev.sluice.relay.Relay;
-import dev.sluice.relay.RelayOptions;
+import dev.sluice.relay.RelayConfig;
+import dev.sluice.relay.Service;
 import java.nio.ByteBuffer;
-import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -27,11 +27,12 @@ final class TrainCommand implements Callable<Integer> {
         Endpoint anywhere = new Endpoint.Tcp("127.0.0.1", 0);
         try (StreamListener target = StreamListener.listen(anywhere);
                 RecordLog log = RecordLog.start(true, false);
-                Relay relay = Relay.start(anywhere, List.of(target.endpoint()), RelayOptions.DEFAULT.onEnd(log::add))) {
+                Relay relay = Relay.start(RelayConfig.of(Service.of("train", anywhere, target.endpoint()))
+                        .onEnd(log::add))) {
             command.root()
                     .commandLine()
                     .parseArgs("relay", anywhere.toString(), target.endpoint().toString(), "--json");
-            try (StreamSocket client = StreamSocket.connect(relay.endpoint());
+            try (StreamSocket client = StreamSocket.connect(relay.endpoints().getFirst());
                     StreamSocket server = target.accept()) {
                 client.write(ByteBuffer.allocate(1));
                 server.read(ByteBuffer.allocate(1));

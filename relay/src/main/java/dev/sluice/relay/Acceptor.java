@@ -5,12 +5,14 @@ import dev.sluice.internal.fd.Descriptors;
 import dev.sluice.internal.fd.Waiter;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Sockets;
+import dev.sluice.io.Endpoint;
 import dev.sluice.loop.EventLoop;
 import dev.sluice.loop.Watch;
 import dev.sluice.net.StreamListener;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.LongAdder;
 
 /** Accepts, on one of the loops, until it is told to stop. No error of an accept ends it. */
 final class Acceptor implements Waiter, Runnable {
@@ -31,24 +33,82 @@ final class Acceptor implements Waiter, Runnable {
 
     private final Relay relay;
     private final EventLoop loop;
+    private final Endpoint configured;
     private final StreamListener listener;
     private final Descriptor descriptor;
     private final CompletableFuture<Void> stopped = new CompletableFuture<>();
 
-    private Watch watch;
+    private final Watch watch;
+    private final LongAdder accepted = new LongAdder();
+    private final LongAdder active = new LongAdder();
+    private volatile Serving serving;
     private boolean stopping;
     private boolean paused;
     private long pause;
     private long failures;
     private long lastLog = System.nanoTime() - LOG_INTERVAL_NANOS;
 
-    Acceptor(Relay relay, EventLoop loop, StreamListener listener) throws IOException {
+    /**
+     * Listens already, but accepts nobody before {@link #start}.
+     *
+     * @param configured the address as the configuration has it, port 0 among others
+     */
+    Acceptor(Relay relay, EventLoop loop, Endpoint configured, Serving serving) throws IOException {
         this.relay = relay;
         this.loop = loop;
-        this.listener = listener;
+        this.configured = configured;
+        this.listener = StreamListener.listen(configured);
         this.descriptor = Descriptors.source(listener);
-        descriptor.acquire();
-        this.watch = Watch.of(descriptor, loop);
+        try {
+            descriptor.acquire();
+            this.watch = Watch.of(descriptor, loop);
+        } catch (IOException | RuntimeException e) {
+            abandon();
+            throw e;
+        }
+        serve(serving);
+    }
+
+    /** It was never started. */
+    void abandon() {
+        listener.close();
+        descriptor.release();
+    }
+
+    /** From now on for this service, which may be another one than before; who waits in the backlog stays there. */
+    void serve(Serving next) {
+        serving = next;
+        if (endpoint() instanceof Endpoint.Tcp) {
+            // What every accepted socket inherits.
+            Tuning.listener(descriptor.fd(), next.timeouts());
+        }
+    }
+
+    Serving serving() {
+        return serving;
+    }
+
+    Endpoint configured() {
+        return configured;
+    }
+
+    Endpoint endpoint() {
+        return listener.endpoint();
+    }
+
+    RelayStats.OfListener stats() {
+        return new RelayStats.OfListener(serving.service().name(), endpoint(), accepted.sum(), active.sum());
+    }
+
+    /** A connection that came here is over. */
+    void ended() {
+        active.decrement();
+    }
+
+    private void accepted(int fd) {
+        accepted.increment();
+        active.increment();
+        relay.accepted(fd, this);
     }
 
     void start() {
@@ -75,7 +135,7 @@ final class Acceptor implements Waiter, Runnable {
             int fd = Sockets.accept(descriptor.fd());
             if (fd >= 0) {
                 pause = 0;
-                relay.accepted(fd, listener.endpoint());
+                accepted(fd);
             } else if (Errno.wouldBlock(fd)) {
                 if (watch.arm(Watch.READ, this)) {
                     return;
@@ -121,7 +181,7 @@ final class Acceptor implements Waiter, Runnable {
         for (int i = 0; i < BACKLOG && relay.hasRoom(this); i++) {
             int fd = Sockets.accept(descriptor.fd());
             if (fd >= 0) {
-                relay.accepted(fd, listener.endpoint());
+                accepted(fd);
             } else if (Errno.wouldBlock(fd) || exhausted(fd) || !listener.isOpen()) {
                 return;
             }

@@ -14,23 +14,21 @@ final class Capacity {
     /** For pipes that carry bytes, two descriptors each, and for the process itself. */
     private static final int RESERVE = 160;
 
-    private final int connections;
-    private final long limit;
-    private final boolean chosen;
+    private final long limit = descriptorLimit();
+    private final int possible;
     private final AtomicBoolean warned = new AtomicBoolean();
+    private volatile int connections;
 
-    private Capacity(int connections, long limit, boolean chosen) {
-        this.connections = connections;
-        this.limit = limit;
-        this.chosen = chosen;
+    /** @param wanted 0 for as many as possible */
+    Capacity(int wanted) {
+        long free = limit - openDescriptors();
+        this.possible = Math.clamp((free - Math.min(RESERVE, free / 2)) / 2, 1, Integer.MAX_VALUE);
+        want(wanted);
     }
 
-    static Capacity of(int wanted) {
-        long limit = descriptorLimit();
-        long free = limit - openDescriptors();
-        long possible = Math.clamp((free - Math.min(RESERVE, free / 2)) / 2, 1, Integer.MAX_VALUE);
-        boolean chosen = wanted > 0 && wanted <= possible;
-        return new Capacity(chosen ? wanted : (int) possible, limit, chosen);
+    /** Changes its mind. */
+    void want(int wanted) {
+        connections = wanted > 0 ? Math.min(wanted, possible) : possible;
     }
 
     int connections() {
@@ -40,7 +38,7 @@ final class Capacity {
     /** The first time that somebody has to wait. */
     void warn(System.Logger log) {
         if (warned.compareAndSet(false, true)) {
-            String why = chosen
+            String why = connections < possible
                     ? "the maximum that was asked for"
                     : "what a limit of " + limit + " descriptors allows; raise it with ulimit -n or LimitNOFILE=";
             log.log(

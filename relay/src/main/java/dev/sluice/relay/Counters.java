@@ -4,6 +4,7 @@ import dev.sluice.internal.fd.PipePool;
 import dev.sluice.io.Route;
 import dev.sluice.relay.SessionRecord.Direction;
 import dev.sluice.relay.SessionRecord.End;
+import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +44,7 @@ final class Counters {
         direction.byRoute().forEach((route, bytes) -> byRoute.get(route).add(bytes));
     }
 
-    RelayStats stats(int active, List<Target> targets) {
+    RelayStats stats(int active, List<Acceptor> acceptors, Collection<Upstream> targets) {
         return new RelayStats(
                 accepted.sum(),
                 active,
@@ -52,12 +53,13 @@ final class Counters {
                 sums(byRoute),
                 sums(clientEnds),
                 sums(targetEnds),
+                acceptors.stream().map(Acceptor::stats).toList(),
                 targets.stream().map(Counters::of).toList(),
                 PipePool.shared().lent(),
                 PipePool.shared().small());
     }
 
-    private static RelayStats.OfTarget of(Target target) {
+    private static RelayStats.OfTarget of(Upstream target) {
         return new RelayStats.OfTarget(target.name(), target.connected.sum(), target.failed.sum(), target.active.sum());
     }
 

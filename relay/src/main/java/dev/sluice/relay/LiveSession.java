@@ -6,6 +6,7 @@ import java.time.Duration;
 /**
  * A connection that is alive.
  *
+ * @param service the name of its service
  * @param client the address of the client
  * @param listener the address it came to
  * @param target the target that it is connected to, or that is being tried
@@ -16,6 +17,7 @@ import java.time.Duration;
  * @param bytesOnTheWay how many bytes wait in the relay, in a pipe or a buffer, for a socket to have room
  */
 public record LiveSession(
+        String service,
         Endpoint client,
         Endpoint listener,
         Endpoint target,

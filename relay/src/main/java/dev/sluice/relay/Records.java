@@ -1,5 +1,6 @@
 package dev.sluice.relay;
 
+import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -11,19 +12,27 @@ final class Records implements Runnable {
     /** So many records may wait before nobody is accepted any more. */
     private static final int FULL = 10_000;
 
-    private final Consumer<SessionRecord> consumer;
+    private volatile Optional<Consumer<SessionRecord>> consumer;
     private final ConcurrentLinkedQueue<SessionRecord> queue = new ConcurrentLinkedQueue<>();
     private final AtomicInteger waiting = new AtomicInteger();
 
     private final Runnable onRoom;
 
     /** @param onRoom run when there is room again, by the thread that consumes */
-    Records(Consumer<SessionRecord> consumer, Runnable onRoom) {
+    Records(Optional<Consumer<SessionRecord>> consumer, Runnable onRoom) {
         this.consumer = consumer;
         this.onRoom = onRoom;
     }
 
+    /** From now on to somebody else, or to nobody. */
+    void to(Optional<Consumer<SessionRecord>> other) {
+        consumer = other;
+    }
+
     void add(SessionRecord record) {
+        if (consumer.isEmpty()) {
+            return;
+        }
         queue.add(record);
         if (waiting.getAndIncrement() == 0) {
             Thread.ofVirtual().name("sluice-records").start(this);
@@ -40,7 +49,8 @@ final class Records implements Runnable {
         int left;
         do {
             try {
-                consumer.accept(queue.poll());
+                SessionRecord record = queue.poll();
+                consumer.ifPresent(to -> to.accept(record));
             } catch (RuntimeException e) {
                 LOG.log(System.Logger.Level.ERROR, "the consumer of session records failed", e);
             }

@@ -1,21 +1,18 @@
 package dev.sluice.relay;
 
 import dev.sluice.internal.fd.Descriptor;
-import dev.sluice.internal.fd.Descriptors;
 import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Endpoint;
 import dev.sluice.loop.EventLoop;
-import dev.sluice.net.StreamListener;
 import dev.sluice.relay.SessionRecord.End;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
-import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -27,18 +24,19 @@ import java.util.concurrent.locks.ReentrantLock;
  * Forwards each connection to one of its targets, bytes both ways through the kernel, until both sides have ended.
  *
  * <pre>{@code
- * try (Relay relay = Relay.start(Endpoint.parse(":8080"), List.of(Endpoint.parse("db:5432")), RelayOptions.DEFAULT)) {
+ * Service db = Service.of("db", Endpoint.parse(":5432"), Endpoint.parse("db1:5432"), Endpoint.parse("db2:5432"));
+ * try (Relay relay = Relay.start(RelayConfig.of(db))) {
  *     ...
  *     relay.drain(Duration.ofSeconds(30));
  * }
  * }</pre>
  *
- * <p>The targets take turns; one that can't be reached is passed over for the next. The end of one direction is passed on
- * while the other goes on. A reset is passed on too, once everything before it has been delivered; so is any other
- * failure, because a side that was given less than the whole stream must not take it for complete.
+ * <p>A target that can't be reached is passed over for the next. The end of one direction is passed on while the other goes
+ * on. A reset is passed on too, once everything before it has been delivered; so is any other failure, because a side that
+ * was given less than the whole stream must not take it for complete.
  *
  * <p>A few threads, each with an {@link EventLoop}, share the connections evenly; a connection stays on its loop. An idle
- * one costs two descriptors and about a kilobyte. Safe for use by many threads.
+ * one costs two descriptors and about a kilobyte. Safe for use by many threads; several relays share nothing.
  */
 public final class Relay implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Relay.class.getName());
@@ -46,108 +44,101 @@ public final class Relay implements AutoCloseable {
     /** How long sessions that were cut off may take to be gone: they only have to notice. */
     private static final long CUT_NANOS = TimeUnit.SECONDS.toNanos(5);
 
-    private static final AtomicInteger NUMBER = new AtomicInteger();
-
-    private final RelayOptions options;
-    private final StreamListener listener;
-    private final List<Target> targets;
+    private final Loops loops;
     private final Capacity capacity;
-    private final EventLoop[] loops;
-    private final AtomicInteger[] load;
-    private final Acceptor acceptor;
     private final Counters counters = new Counters();
     private final Records records;
 
     private final Set<Session> sessions = ConcurrentHashMap.newKeySet();
     private final AtomicInteger alive = new AtomicInteger();
-    private final AtomicInteger turn = new AtomicInteger();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition none = lock.newCondition();
+    private final Set<Acceptor> paused = ConcurrentHashMap.newKeySet();
 
-    private volatile Acceptor paused;
+    private volatile Setup setup;
+    private boolean draining;
     private volatile boolean closed;
 
-    private Relay(StreamListener listener, List<Endpoint> targets, RelayOptions options) throws IOException {
-        this.options = options;
-        this.listener = listener;
-        this.targets = targets.stream().map(Target::new).toList();
-        this.capacity = Capacity.of(options.maxConnections());
-        this.records = options.onEnd()
-                .map(consumer -> new Records(consumer, this::roomAgain))
-                .orElse(null);
-        int threads =
-                options.threads() > 0 ? options.threads() : Runtime.getRuntime().availableProcessors();
-        this.loops = new EventLoop[threads];
-        this.load = new AtomicInteger[threads];
-        int number = NUMBER.incrementAndGet();
-        try {
-            for (int i = 0; i < threads; i++) {
-                loops[i] = EventLoop.open("sluice-relay-" + number + "-" + i);
-                load[i] = new AtomicInteger();
-            }
-            tuneListener(Descriptors.source(listener).fd());
-            this.acceptor = new Acceptor(this, loops[0], listener);
-        } catch (IOException | RuntimeException e) {
-            closeLoops();
-            throw e;
-        }
+    private Relay(RelayConfig config) throws IOException {
+        this.capacity = new Capacity(config.maxConnections());
+        this.records = new Records(config.onEnd(), this::roomAgain);
+        this.loops = new Loops(config.threads());
     }
 
     /**
      * Listens, and accepts from now on. The targets are not contacted before a client comes.
      *
-     * @param listen port 0 lets the kernel choose a free one, see {@link #endpoint()}
-     * @param targets at least one; names are looked up when they are needed, and again from time to time
      * @throws dev.sluice.io.SluiceException with the errno of bind(2) or listen(2)
      * @throws UnsupportedOperationException if this is not Linux, or native access is denied
      */
-    public static Relay start(Endpoint listen, List<Endpoint> targets, RelayOptions options) throws IOException {
-        if (targets.isEmpty()) {
-            throw new IllegalArgumentException("a relay needs at least one target");
-        }
-        for (Endpoint target : targets) {
-            if (target instanceof Endpoint.Inherited) {
-                throw new IllegalArgumentException(target + " can't be a target: it is one connection, not an address");
-            }
-        }
-        Objects.requireNonNull(options, "options");
-        StreamListener listener = StreamListener.listen(listen);
+    public static Relay start(RelayConfig config) throws IOException {
+        Relay relay = new Relay(config);
         try {
-            Relay relay = new Relay(listener, targets, options);
-            relay.acceptor.start();
-            return relay;
+            relay.setup = Setup.NONE.next(relay, config);
         } catch (IOException | RuntimeException e) {
-            listener.close();
+            relay.loops.close();
             throw e;
         }
+        relay.setup.serve(Setup.NONE);
+        return relay;
     }
 
-    RelayOptions options() {
-        return options;
+    /**
+     * Goes on with another configuration. What is the same in both is not touched: a listener whose address is in both keeps
+     * its socket and who waits in its backlog, even if its service has changed; connections go on as they began, but for
+     * those of removed targets that are to be cut off. New listeners are bound before old ones are closed; so an address
+     * that contains another one, such as {@code :80} and {@code 127.0.0.1:80}, can't take its place in one step. Listeners
+     * that are gone accept who has connected already.
+     *
+     * <p>Blocks for a moment, longer if a listener's name has to be looked up. If it fails, nothing has changed.
+     *
+     * @throws IOException if a new listener can't be bound, see {@link #start}
+     * @throws IllegalArgumentException if it changes what can't be changed
+     * @throws IllegalStateException if the relay has been drained or closed
+     */
+    public synchronized Changes apply(RelayConfig next) throws IOException {
+        Objects.requireNonNull(next, "next");
+        if (draining || closed) {
+            throw new IllegalStateException("the relay is ending; it takes no other configuration");
+        }
+        Setup before = setup;
+        if (next.threads() != before.config().threads()) {
+            throw new IllegalArgumentException("the number of threads can't change while a relay runs: it has "
+                    + before.config().threads() + ", not " + next.threads());
+        }
+        Setup after = before.next(this, next);
+        capacity.want(next.maxConnections());
+        records.to(next.onEnd());
+        setup = after;
+        after.serve(before);
+        stop(after.closedSince(before));
+        int cut = cutRemoved(after.closingSince(before));
+        roomAgain();
+        return after.changesSince(before, cut);
     }
 
-    /** What every accepted TCP socket inherits. */
-    private void tuneListener(int fd) {
-        if (listener.endpoint() instanceof Endpoint.Tcp) {
-            tune(fd);
+    /** Ends the sessions of these services that are with other targets than these. */
+    private int cutRemoved(Map<String, Set<Endpoint>> left) {
+        int cut = 0;
+        for (Session session : left.isEmpty() ? Set.<Session>of() : sessions) {
+            Set<Endpoint> targets = left.get(session.service());
+            if (targets != null) {
+                cut += session.isWithOtherThan(targets) ? 1 : 0;
+                // Only its loop knows for sure.
+                session.loop().execute(() -> session.cutIfWithOtherThan(targets));
+            }
         }
+        return cut;
     }
 
-    /** Small messages leave at once, a peer that is gone is noticed, and a socket that nobody closes is reset. */
-    void tune(int fd) {
-        Sockets.lingerZero(fd);
-        Sockets.setOption(fd, Sockets.IPPROTO_TCP, Sockets.TCP_NODELAY, 1);
-        int seconds = (int) Math.min(32767, Math.ceilDiv(options.keepAlive().toMillis(), 1000));
-        if (seconds > 0) {
-            Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_KEEPALIVE, 1);
-            Sockets.setOption(fd, Sockets.IPPROTO_TCP, Sockets.TCP_KEEPIDLE, seconds);
-            Sockets.setOption(fd, Sockets.IPPROTO_TCP, Sockets.TCP_KEEPINTVL, Math.max(1, seconds / 4));
-        }
-        long millis = options.userTimeout().toMillis();
-        if (millis > 0) {
-            Sockets.setOption(
-                    fd, Sockets.IPPROTO_TCP, Sockets.TCP_USER_TIMEOUT, (int) Math.min(Integer.MAX_VALUE, millis));
-        }
+    private static void stop(Collection<Acceptor> acceptors) {
+        CompletableFuture.allOf(acceptors.stream().map(Acceptor::stop).toArray(CompletableFuture[]::new))
+                .join();
+    }
+
+    /** The configuration as it is now. */
+    public RelayConfig config() {
+        return setup.config();
     }
 
     /** Whether one more connection can be served; if not, the acceptor is told when it can. */
@@ -155,7 +146,7 @@ public final class Relay implements AutoCloseable {
         if (roomNow()) {
             return true;
         }
-        paused = asking;
+        paused.add(asking);
         if (alive.get() >= capacity.connections()) {
             capacity.warn(LOG);
         }
@@ -164,48 +155,41 @@ public final class Relay implements AutoCloseable {
     }
 
     private boolean roomNow() {
-        return alive.get() < capacity.connections() && (records == null || !records.full());
+        return alive.get() < capacity.connections() && !records.full();
     }
 
-    /** On the loop of the acceptor. */
-    void accepted(int fd, Endpoint at) {
+    EventLoop accepting() {
+        return loops.accepting();
+    }
+
+    /** On the loop that accepts. */
+    void accepted(int fd, Acceptor acceptor) {
         counters.accepted();
         alive.incrementAndGet();
-        int chosen = 0;
-        for (int i = 1; i < loops.length; i++) {
-            if (load[i].get() < load[chosen].get()) {
-                chosen = i;
-            }
-        }
-        load[chosen].incrementAndGet();
+        EventLoop loop = loops.enter();
         Endpoint peer = Sockets.remoteAddress(fd);
         boolean unnamed = peer == null || peer.equals(new Endpoint.Unix(""));
-        Endpoint name = unnamed ? at : peer;
+        Endpoint name = unnamed ? acceptor.endpoint() : peer;
         Descriptor client = new Descriptor(fd, Descriptor.Kind.SOCKET, name.toString());
-        Session session = new Session(this, loops[chosen], at, client, name);
+        Session session = new Session(this, acceptor, loop, client, name);
         sessions.add(session);
         if (closed) {
-            loops[chosen].execute(() -> session.cut(End.DRAIN));
+            loop.execute(() -> session.cut(End.DRAIN));
         }
-        if (loops[chosen].inLoop()) {
+        if (loop.inLoop()) {
             session.start();
         } else {
-            loops[chosen].execute(session::start);
+            loop.execute(session::start);
         }
     }
 
     /** On the session's loop: it is over, both its sockets are closed. */
     void ended(Session session, SessionRecord record) {
         counters.ended(record);
-        if (records != null) {
-            records.add(record);
-        }
+        session.acceptor().ended();
+        records.add(record);
         sessions.remove(session);
-        for (int i = 0; i < loops.length; i++) {
-            if (loops[i] == session.loop()) {
-                load[i].decrementAndGet();
-            }
-        }
+        loops.leave(session.loop());
         if (alive.decrementAndGet() == 0) {
             lock.lock();
             try {
@@ -218,31 +202,17 @@ public final class Relay implements AutoCloseable {
     }
 
     private void roomAgain() {
-        Acceptor waiting = paused;
-        if (waiting != null && roomNow()) {
-            paused = null;
-            waiting.resume();
+        if (!paused.isEmpty() && roomNow()) {
+            for (Acceptor waiting : paused) {
+                paused.remove(waiting);
+                waiting.resume();
+            }
         }
     }
 
-    /** The targets in the order in which a new connection tries them. */
-    Iterator<Target> targetsInTurn() {
-        if (targets.size() == 1) {
-            return targets.iterator();
-        }
-        List<Target> inTurn = new ArrayList<>(targets);
-        Collections.rotate(inTurn, -Math.floorMod(turn.getAndIncrement(), inTurn.size()));
-        return inTurn.iterator();
-    }
-
-    /** For a connection that has not come to try one. */
-    Endpoint anyTarget() {
-        return targets.getFirst().name();
-    }
-
-    /** The address that connections are accepted on, with the port that the kernel chose. */
-    public Endpoint endpoint() {
-        return listener.endpoint();
+    /** The addresses that connections are accepted on, with the ports that the kernel chose; as they are configured. */
+    public List<Endpoint> endpoints() {
+        return setup.acceptors().stream().map(Acceptor::endpoint).toList();
     }
 
     /** How many connections are alive. */
@@ -257,7 +227,8 @@ public final class Relay implements AutoCloseable {
 
     /** The counters. */
     public RelayStats stats() {
-        return counters.stats(alive.get(), targets);
+        Setup now = setup;
+        return counters.stats(alive.get(), now.acceptors(), now.targets().values());
     }
 
     /** {@link #drain(Duration, Duration)} that cuts off all the rest at once. */
@@ -275,8 +246,11 @@ public final class Relay implements AutoCloseable {
      * @throws InterruptedException if interrupted while waiting; connections go on then
      */
     public int drain(Duration timeout, Duration spread) throws InterruptedException {
-        if (!closed) {
-            acceptor.stop().join();
+        synchronized (this) {
+            if (!closed) {
+                draining = true;
+                stop(setup.acceptors());
+            }
         }
         long within = Math.clamp(spread.toNanos(), 0, timeout.toNanos());
         int cut = 0;
@@ -284,9 +258,7 @@ public final class Relay implements AutoCloseable {
             cut = cutWithin(within);
             awaitNone(within + CUT_NANOS);
         }
-        if (records != null) {
-            records.await();
-        }
+        records.await();
         return cut;
     }
 
@@ -307,9 +279,9 @@ public final class Relay implements AutoCloseable {
     }
 
     private int cutWithin(long nanos) {
-        AtomicInteger cut = new AtomicInteger();
+        int cut = 0;
         for (Session session : sessions) {
-            cut.incrementAndGet();
+            cut++;
             long delay = nanos == 0 ? 0 : ThreadLocalRandom.current().nextLong(nanos);
             if (delay == 0) {
                 session.loop().execute(() -> session.cut(End.DRAIN));
@@ -317,7 +289,7 @@ public final class Relay implements AutoCloseable {
                 session.loop().schedule(delay, () -> session.cut(End.DRAIN));
             }
         }
-        return cut.get();
+        return cut;
     }
 
     /** Stops listening and cuts off all connections; waits until they are gone, which takes a moment. */
@@ -328,8 +300,8 @@ public final class Relay implements AutoCloseable {
                 return;
             }
             closed = true;
+            stop(setup.acceptors());
         }
-        acceptor.stop().join();
         cutWithin(0);
         boolean interrupted = false;
         try {
@@ -337,17 +309,9 @@ public final class Relay implements AutoCloseable {
         } catch (InterruptedException e) {
             interrupted = true;
         }
-        closeLoops();
+        loops.close();
         if (interrupted) {
             Thread.currentThread().interrupt();
-        }
-    }
-
-    private void closeLoops() {
-        for (EventLoop loop : loops) {
-            if (loop != null) {
-                loop.close();
-            }
         }
     }
 }

@@ -17,7 +17,8 @@ import java.util.Map;
  * @param byRoute how many bytes went which way, both directions together
  * @param clientEnds how many clients ended how
  * @param targetEnds how many targets ended how
- * @param targets one line per target, in the order of the configuration
+ * @param listeners one line per listener, in the order of the configuration
+ * @param targets one line per target, in the order of the configuration; one that several services share has one line
  * @param pipesLent how many kernel pipes hold bytes on the way at the moment, of the whole process
  * @param pipesSmall how many pipes could not be had in the size asked for, ever, of the whole process
  */
@@ -29,6 +30,7 @@ public record RelayStats(
         Map<Route, Long> byRoute,
         Map<End, Long> clientEnds,
         Map<End, Long> targetEnds,
+        List<OfListener> listeners,
         List<OfTarget> targets,
         int pipesLent,
         long pipesSmall) {
@@ -36,8 +38,19 @@ public record RelayStats(
         byRoute = Map.copyOf(byRoute);
         clientEnds = Map.copyOf(clientEnds);
         targetEnds = Map.copyOf(targetEnds);
+        listeners = List.copyOf(listeners);
         targets = List.copyOf(targets);
     }
+
+    /**
+     * One listener.
+     *
+     * @param service the name of its service
+     * @param endpoint the address, with the port that the kernel chose
+     * @param accepted how many connections came to it
+     * @param active how many of them are alive
+     */
+    public record OfListener(String service, Endpoint endpoint, long accepted, long active) {}
 
     /**
      * One target.

@@ -19,6 +19,7 @@ import java.time.Instant;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -40,16 +41,18 @@ final class Session implements Waiter {
     private static final long MIN_TICK_NANOS = 5_000_000;
 
     private final Relay relay;
-    private final RelayOptions options;
+    private final Acceptor acceptor;
     private final EventLoop loop;
-    private final Endpoint listener;
     private final Descriptor client;
     private final Endpoint clientAddress;
     private final long began = System.nanoTime();
 
-    private Iterator<Target> targets;
+    private volatile Serving serving;
+    private Iterator<Upstream> targets;
     private Iterator<Endpoint> addresses = List.<Endpoint>of().iterator();
-    private volatile Target target;
+    private volatile Upstream target;
+    private int tries;
+    private long connectNanos;
     private Descriptor connecting;
     private IOException lastError;
     private EventLoop.Timer timer;
@@ -62,11 +65,11 @@ final class Session implements Waiter {
     private boolean parted;
     private boolean over;
 
-    Session(Relay relay, EventLoop loop, Endpoint listener, Descriptor client, Endpoint clientAddress) {
+    Session(Relay relay, Acceptor acceptor, EventLoop loop, Descriptor client, Endpoint clientAddress) {
         this.relay = relay;
-        this.options = relay.options();
+        this.acceptor = acceptor;
+        this.serving = acceptor.serving();
         this.loop = loop;
-        this.listener = listener;
         this.client = client;
         this.clientAddress = clientAddress;
     }
@@ -75,12 +78,22 @@ final class Session implements Waiter {
         return loop;
     }
 
+    String service() {
+        return serving.service().name();
+    }
+
+    Acceptor acceptor() {
+        return acceptor;
+    }
+
     void start() {
         if (over) {
             return;
         }
         try {
-            targets = relay.targetsInTurn();
+            // Not what it was at the accept: a reload between the two must not miss this session.
+            serving = acceptor.serving();
+            targets = serving.upstreams().inTurn();
             nextTarget();
         } catch (RuntimeException | Error e) {
             // Such as memory that ran out: the loop goes on, and so must the count of sessions.
@@ -99,12 +112,12 @@ final class Session implements Waiter {
         }
         target = targets.next();
         stopTimer();
-        timer = loop.schedule(options.connectTimeout().toNanos(), this::connectTimedOut);
+        timer = loop.schedule(serving.timeouts().connect().toNanos(), this::connectTimedOut);
         lookUp();
     }
 
     private void lookUp() {
-        Target asked = target;
+        Upstream asked = target;
         List<Endpoint> found = asked.addresses(() -> loop.execute(() -> {
             if (unconnected() && target == asked && connecting == null) {
                 lookUp();
@@ -131,6 +144,7 @@ final class Session implements Waiter {
 
     private void nextAddress() {
         while (addresses.hasNext()) {
+            tries++;
             if (connect(addresses.next())) {
                 return;
             }
@@ -147,7 +161,7 @@ final class Session implements Waiter {
             return false;
         }
         if (address instanceof Endpoint.Tcp) {
-            relay.tune(fd);
+            Tuning.connection(fd, serving.timeouts());
         }
         int result = Sockets.connect(fd, address);
         if (result == 0 || result == -Errno.EINPROGRESS || result == -Errno.EINTR) {
@@ -161,7 +175,7 @@ final class Session implements Waiter {
         }
         Files.close(fd);
         if (result == -Errno.EAGAIN) {
-            Target asked = target;
+            Upstream asked = target;
             loop.schedule(BACKLOG_POLL_NANOS, () -> {
                 if (unconnected() && target == asked && connecting == null && !connect(address)) {
                     nextAddress();
@@ -229,7 +243,7 @@ final class Session implements Waiter {
             // Both on this loop, whichever way the target was reached.
             Watch.of(client, loop);
             Watch.of(server, loop);
-            Route route = options.route().orElse(null);
+            Route route = serving.service().route().orElse(null);
             toClient = new Leg(server, client, route, this::legEnded);
             toTarget = new Leg(client, server, route, this::legEnded);
         } catch (IOException e) {
@@ -237,6 +251,7 @@ final class Session implements Waiter {
             fail(e);
             return;
         }
+        connectNanos = System.nanoTime() - began;
         target.connected.increment();
         target.active.increment();
         toClient.start();
@@ -268,7 +283,7 @@ final class Session implements Waiter {
     private void scheduleTick() {
         long idle = idleNanos();
         long tick = idle == 0 ? Long.MAX_VALUE : Math.max(idle / TICKS, MIN_TICK_NANOS);
-        long lifetime = options.maxLifetime().toNanos();
+        long lifetime = serving.timeouts().lifetime().toNanos();
         if (lifetime > 0) {
             tick = Math.min(tick, Math.max(0, began + lifetime - System.nanoTime()));
         }
@@ -277,8 +292,8 @@ final class Session implements Waiter {
 
     private long idleNanos() {
         boolean half = toTarget.ended() || toClient.ended();
-        Duration timeout =
-                half && options.halfCloseTimeout().isPositive() ? options.halfCloseTimeout() : options.idleTimeout();
+        Timeouts times = serving.timeouts();
+        Duration timeout = half && times.halfClose().isPositive() ? times.halfClose() : times.idle();
         return timeout.toNanos();
     }
 
@@ -287,7 +302,7 @@ final class Session implements Waiter {
     }
 
     private void tick() {
-        long lifetime = options.maxLifetime().toNanos();
+        long lifetime = serving.timeouts().lifetime().toNanos();
         boolean tooOld = lifetime > 0 && System.nanoTime() - began >= lifetime;
         long now = moved();
         quietTicks = now == seen ? quietTicks + 1 : 0;
@@ -318,12 +333,25 @@ final class Session implements Waiter {
         }
         if (toTarget == null) {
             abandonConnect();
-            fail(new IOException("the relay was stopped before a target was reached"));
+            fail(new IOException("cut off before a target was reached"));
         } else if (parted) {
             part(System.nanoTime());
         } else {
             toTarget.cancel();
             toClient.cancel();
+        }
+    }
+
+    /** For a look from another thread. */
+    boolean isWithOtherThan(Set<Endpoint> targets) {
+        Upstream with = target;
+        return with != null && !targets.contains(with.name());
+    }
+
+    /** Its target has been taken out of the configuration. */
+    void cutIfWithOtherThan(Set<Endpoint> targets) {
+        if (isWithOtherThan(targets)) {
+            cut(End.DRAIN);
         }
     }
 
@@ -400,7 +428,8 @@ final class Session implements Waiter {
         client.close();
         boolean late = why instanceof SluiceException failure && failure.errno() == Errno.ETIMEDOUT;
         End end = cut != null ? cut : late ? End.TIMEOUT : End.ERROR;
-        Direction nothing = new Direction(0, 0, options.route().orElse(Route.COPY), Map.of(), "nothing was moved", end);
+        Direction nothing =
+                new Direction(0, 0, serving.service().route().orElse(Route.COPY), Map.of(), "nothing was moved", end);
         over(nothing, nothing, why.getMessage() == null ? why.toString() : why.getMessage());
     }
 
@@ -419,16 +448,19 @@ final class Session implements Waiter {
     private void over(Direction forward, Direction backward, String error) {
         over = true;
         stopTimer();
-        Target last = target;
+        Upstream last = target;
         Duration duration = Duration.ofNanos(System.nanoTime() - began);
         relay.ended(
                 this,
                 new SessionRecord(
+                        service(),
                         Instant.now().minus(duration),
                         duration,
                         clientAddress,
-                        listener,
-                        last == null ? relay.anyTarget() : last.name(),
+                        acceptor.endpoint(),
+                        last == null ? serving.upstreams().any().name() : last.name(),
+                        Duration.ofNanos(connectNanos),
+                        tries,
                         forward,
                         backward,
                         error));
@@ -438,11 +470,12 @@ final class Session implements Waiter {
     LiveSession live() {
         Leg there = toTarget;
         Leg back = toClient;
-        Target chosen = target;
+        Upstream chosen = target;
         return new LiveSession(
+                service(),
                 clientAddress,
-                listener,
-                chosen == null ? relay.anyTarget() : chosen.name(),
+                acceptor.endpoint(),
+                chosen == null ? serving.upstreams().any().name() : chosen.name(),
                 Duration.ofNanos(System.nanoTime() - began),
                 there != null,
                 there == null ? 0 : there.accepted(),

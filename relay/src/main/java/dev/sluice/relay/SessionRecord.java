@@ -10,25 +10,33 @@ import java.util.Objects;
 /**
  * What became of one connection.
  *
+ * @param service the name of its service
  * @param start when it was accepted
  * @param duration from then to its end
  * @param client the address of the client
  * @param listener the address it came to
  * @param target the address it was forwarded to, or the last one that was tried
+ * @param connectTime from its accept until the target was reached; zero if none was
+ * @param tries how many addresses of targets were tried, the one that was reached among them
  * @param toTarget from the client to the target
  * @param toClient from the target to the client
  * @param error what went wrong, in one line, or an empty string
  */
 public record SessionRecord(
+        String service,
         Instant start,
         Duration duration,
         Endpoint client,
         Endpoint listener,
         Endpoint target,
+        Duration connectTime,
+        int tries,
         Direction toTarget,
         Direction toClient,
         String error) {
     public SessionRecord {
+        Objects.requireNonNull(service, "service");
+        Objects.requireNonNull(connectTime, "connectTime");
         Objects.requireNonNull(start, "start");
         Objects.requireNonNull(duration, "duration");
         Objects.requireNonNull(client, "client");
@@ -66,7 +74,7 @@ public record SessionRecord(
         RST,
         /** It did not answer, or one of the relay's own times was up. */
         TIMEOUT,
-        /** The relay was drained, and cut it off when the time was up. */
+        /** The relay cut it off: it was drained and the time was up, or the target was removed, {@link OnRemove#CLOSE}. */
         DRAIN,
         /** Anything else; see the record's {@code error}. */
         ERROR

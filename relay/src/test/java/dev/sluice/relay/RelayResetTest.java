@@ -43,7 +43,8 @@ class RelayResetTest {
     }
 
     private static void sendAndReset(RelayFixture fixture, byte[] bytes) {
-        try (StreamSocket socket = StreamSocket.connect(fixture.relay.endpoint())) {
+        try (StreamSocket socket =
+                StreamSocket.connect(fixture.relay.endpoints().getFirst())) {
             socket.write(ByteBuffer.wrap(bytes));
             // What the relay's kernel has not got yet would die with the socket, and be no business of the relay.
             assertThat(socket.awaitAcknowledged(Duration.ofSeconds(20))).isTrue();

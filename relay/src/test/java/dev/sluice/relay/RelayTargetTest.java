@@ -37,10 +37,7 @@ class RelayTargetTest {
     @DisplayName("A target may be a name; connections that come before it is looked up wait for the answer")
     void byName() throws Exception {
         try (ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-                Relay relay = Relay.start(
-                        Endpoint.parse("127.0.0.1:0"),
-                        List.of(new Endpoint.Tcp("localhost", server.getLocalPort())),
-                        RelayOptions.DEFAULT)) {
+                Relay relay = RelayFixture.relay(new Endpoint.Tcp("localhost", server.getLocalPort()))) {
             List<Socket> sockets = new ArrayList<>();
             for (int i = 0; i < 10; i++) {
                 sockets.add(connect(relay));
@@ -58,7 +55,7 @@ class RelayTargetTest {
     }
 
     private static Socket connect(Relay relay) throws Exception {
-        return new Socket(InetAddress.getLoopbackAddress(), ((Endpoint.Tcp) relay.endpoint()).port());
+        return new Socket(InetAddress.getLoopbackAddress(), RelayFixture.port(relay));
     }
 
     @Test
@@ -67,12 +64,9 @@ class RelayTargetTest {
         BlockingQueue<SessionRecord> records = new LinkedBlockingQueue<>();
         Endpoint unknown = new Endpoint.Tcp("no-such-host.invalid", 1);
         try (ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-                Relay both = Relay.start(
-                        Endpoint.parse("127.0.0.1:0"),
-                        List.of(unknown, RelayFixture.address(server)),
-                        RelayOptions.DEFAULT);
-                Relay none = Relay.start(
-                        Endpoint.parse("127.0.0.1:0"), List.of(unknown), RelayOptions.DEFAULT.onEnd(records::add))) {
+                Relay both = RelayFixture.relay(unknown, RelayFixture.address(server));
+                Relay none = Relay.start(RelayConfig.of(Service.of("none", RelayFixture.ANY_PORT, unknown))
+                        .onEnd(records::add))) {
             try (Socket client = connect(both);
                     Socket accepted = server.accept()) {
                 client.getOutputStream().write(1);
@@ -95,10 +89,9 @@ class RelayTargetTest {
                 ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
                 Socket _ = new Socket(InetAddress.getLoopbackAddress(), deaf.getLocalPort());
                 Socket _ = new Socket(InetAddress.getLoopbackAddress(), deaf.getLocalPort());
-                Relay relay = Relay.start(
-                        Endpoint.parse("127.0.0.1:0"),
-                        List.of(RelayFixture.address(deaf), RelayFixture.address(server)),
-                        RelayOptions.DEFAULT.connectTimeout(Duration.ofMillis(200)));
+                Relay relay = Relay.start(RelayConfig.of(Service.of(
+                                "slow", RelayFixture.ANY_PORT, RelayFixture.address(deaf), RelayFixture.address(server))
+                        .timeouts(Timeouts.DEFAULT.connect(Duration.ofMillis(200)))));
                 Socket client = connect(relay);
                 Socket accepted = server.accept()) {
             client.getOutputStream().write(9);
@@ -113,7 +106,7 @@ class RelayTargetTest {
         Endpoint name = new Endpoint.Abstract("sluice-relay-" + System.nanoTime());
         int connections = 40;
         try (StreamListener server = StreamListener.listen(name);
-                Relay relay = Relay.start(Endpoint.parse("127.0.0.1:0"), List.of(name), RelayOptions.DEFAULT)) {
+                Relay relay = RelayFixture.relay(name)) {
             List<Socket> clients = new ArrayList<>();
             for (int i = 0; i < connections; i++) {
                 clients.add(connect(relay));
@@ -134,7 +127,7 @@ class RelayTargetTest {
     @EnumSource(names = {"SPLICE", "COPY"})
     @DisplayName("Urgent data does not stop what comes behind it; the urgent byte itself is not relayed")
     void urgentData(Route route) throws Exception {
-        try (RelayFixture fixture = new RelayFixture(options -> options.route(route));
+        try (RelayFixture fixture = new RelayFixture(service -> service.route(route));
                 Socket client = fixture.client();
                 Socket server = fixture.server.accept()) {
             server.setSoTimeout(20_000);
@@ -160,8 +153,7 @@ class RelayTargetTest {
     @DisplayName("What is one connection can't be a target")
     void inherited() {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> Relay.start(
-                        Endpoint.parse("127.0.0.1:0"), List.of(Endpoint.parse("fd:7")), RelayOptions.DEFAULT))
+                .isThrownBy(() -> RelayFixture.relay(Endpoint.parse("fd:7")))
                 .withMessageContaining("fd:7");
     }
 }

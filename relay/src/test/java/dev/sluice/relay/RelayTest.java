@@ -34,7 +34,7 @@ class RelayTest {
     @ParameterizedTest
     @EnumSource(names = {"SPLICE", "COPY"})
     void clientEndsFirstAndStillGetsTheReply(Route route) throws Exception {
-        try (RelayFixture fixture = new RelayFixture(options -> options.route(route));
+        try (RelayFixture fixture = new RelayFixture(service -> service.route(route));
                 Socket client = fixture.client();
                 Socket server = fixture.server.accept()) {
             client.getOutputStream().write("request".getBytes(US_ASCII));
@@ -51,8 +51,11 @@ class RelayTest {
             assertThat(record.toTarget().end()).isEqualTo(End.FIN);
             assertThat(record.toClient().bytes()).isEqualTo(5);
             assertThat(record.toClient().end()).isEqualTo(End.FIN);
-            assertThat(record.listener()).isEqualTo(fixture.relay.endpoint());
+            assertThat(record.listener()).isEqualTo(fixture.relay.endpoints().getFirst());
             assertThat(record.target()).isEqualTo(RelayFixture.address(fixture.server));
+            assertThat(record.service()).isEqualTo("test");
+            assertThat(record.tries()).isEqualTo(1);
+            assertThat(record.connectTime()).isPositive().isLessThan(record.duration());
             assertThat(record.client()).isEqualTo(new Endpoint.Tcp("127.0.0.1", client.getLocalPort()));
         }
     }
@@ -158,11 +161,8 @@ class RelayTest {
         dead.close();
         try (ServerSocket one = new ServerSocket(0, 10, InetAddress.getLoopbackAddress());
                 ServerSocket two = new ServerSocket(0, 10, InetAddress.getLoopbackAddress());
-                Relay relay = Relay.start(
-                        Endpoint.parse("127.0.0.1:0"),
-                        List.of(RelayFixture.address(one), nobody, RelayFixture.address(two)),
-                        RelayOptions.DEFAULT)) {
-            int port = ((Endpoint.Tcp) relay.endpoint()).port();
+                Relay relay = RelayFixture.relay(RelayFixture.address(one), nobody, RelayFixture.address(two))) {
+            int port = RelayFixture.port(relay);
             try (Socket _ = new Socket(InetAddress.getLoopbackAddress(), port);
                     Socket atOne = one.accept();
                     Socket _ = new Socket(InetAddress.getLoopbackAddress(), port);
@@ -188,8 +188,8 @@ class RelayTest {
     @Test
     void addressInUseIsOneClearError() throws Exception {
         try (RelayFixture fixture = new RelayFixture()) {
-            Endpoint taken = fixture.relay.endpoint();
-            assertThatThrownBy(() -> Relay.start(taken, List.of(taken), RelayOptions.DEFAULT))
+            Endpoint taken = fixture.relay.endpoints().getFirst();
+            assertThatThrownBy(() -> Relay.start(RelayConfig.of(Service.of("again", taken, taken))))
                     .isInstanceOf(SluiceException.class)
                     .hasMessageContaining("EADDRINUSE");
         }
@@ -199,16 +199,17 @@ class RelayTest {
     void unixSocketsWorkOnBothSides(@TempDir Path directory) throws Exception {
         Endpoint inner = new Endpoint.Unix(directory.resolve("inner").toString());
         try (RelayFixture fixture = new RelayFixture();
-                Relay near = Relay.start(inner, List.of(fixture.relay.endpoint()), RelayOptions.DEFAULT);
-                Relay outer = Relay.start(Endpoint.parse("127.0.0.1:0"), List.of(inner), RelayOptions.DEFAULT);
-                Socket client = new Socket(InetAddress.getLoopbackAddress(), ((Endpoint.Tcp) outer.endpoint()).port());
+                Relay near = Relay.start(RelayConfig.of(
+                        Service.of("near", inner, fixture.relay.endpoints().getFirst())));
+                Relay outer = RelayFixture.relay(inner);
+                Socket client = new Socket(InetAddress.getLoopbackAddress(), RelayFixture.port(outer));
                 Socket server = fixture.server.accept()) {
             client.getOutputStream().write("over unix".getBytes(US_ASCII));
             client.shutdownOutput();
             assertThat(server.getInputStream().readAllBytes()).asString().isEqualTo("over unix");
             server.shutdownOutput();
             assertThat(client.getInputStream().read()).isEqualTo(-1);
-            assertThat(near.endpoint()).isEqualTo(inner);
+            assertThat(near.endpoints().getFirst()).isEqualTo(inner);
         }
     }
 }

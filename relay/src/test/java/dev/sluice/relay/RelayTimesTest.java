@@ -36,7 +36,7 @@ class RelayTimesTest {
     @Test
     @DisplayName("A connection on which nothing moves is reset after the idle timeout, and recorded so")
     void idle() throws Exception {
-        try (RelayFixture fixture = new RelayFixture(options -> options.idleTimeout(SHORT));
+        try (RelayFixture fixture = RelayFixture.timed(times -> times.idle(SHORT));
                 Socket client = fixture.client();
                 Socket server = fixture.server.accept()) {
             assertReset(client);
@@ -51,7 +51,7 @@ class RelayTimesTest {
     @Test
     @DisplayName("A connection on which something moves now and then is not idle, whichever direction it is")
     void notIdle() throws Exception {
-        try (RelayFixture fixture = new RelayFixture(options -> options.idleTimeout(Duration.ofSeconds(2)));
+        try (RelayFixture fixture = RelayFixture.timed(times -> times.idle(Duration.ofSeconds(2)));
                 Socket client = fixture.client();
                 Socket server = fixture.server.accept()) {
             for (int i = 0; i < 30; i++) {
@@ -68,7 +68,7 @@ class RelayTimesTest {
     @Test
     @DisplayName("Bytes that nobody takes are no activity: a reader that has stopped for too long is cut off, too")
     void idleWithDataOutstanding() throws Exception {
-        try (RelayFixture fixture = new RelayFixture(options -> options.idleTimeout(SHORT));
+        try (RelayFixture fixture = RelayFixture.timed(times -> times.idle(SHORT));
                 Socket client = fixture.client();
                 Socket server = fixture.server.accept()) {
             Thread writing = Thread.ofVirtual().start(() -> {
@@ -92,7 +92,7 @@ class RelayTimesTest {
     @Test
     @DisplayName("Once one direction has ended, the other has the half-close timeout")
     void halfClosed() throws Exception {
-        try (RelayFixture fixture = new RelayFixture(options -> options.halfCloseTimeout(SHORT));
+        try (RelayFixture fixture = RelayFixture.timed(times -> times.halfClose(SHORT));
                 Socket client = fixture.client();
                 Socket server = fixture.server.accept()) {
             client.getOutputStream().write(7);
@@ -108,7 +108,7 @@ class RelayTimesTest {
     @Test
     @DisplayName("A lifetime is over however busy the connection is")
     void lifetime() throws Exception {
-        try (RelayFixture fixture = new RelayFixture(options -> options.maxLifetime(Duration.ofMillis(300)));
+        try (RelayFixture fixture = RelayFixture.timed(times -> times.lifetime(Duration.ofMillis(300)));
                 Socket client = fixture.client();
                 Socket server = fixture.server.accept()) {
             assertThatThrownBy(() -> {
@@ -150,7 +150,7 @@ class RelayTimesTest {
     @Test
     @DisplayName("More connections than are to be served at a time wait, and are served when there is room")
     void maximum() throws Exception {
-        try (RelayFixture fixture = new RelayFixture(options -> options.maxConnections(2));
+        try (RelayFixture fixture = new RelayFixture(service -> service, config -> config.maxConnections(2));
                 Socket one = fixture.client();
                 Socket atOne = fixture.server.accept();
                 Socket two = fixture.client();
@@ -174,9 +174,11 @@ class RelayTimesTest {
     @DisplayName("Times that can't be are refused")
     void refused() {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> RelayOptions.DEFAULT.idleTimeout(Duration.ofSeconds(-1)))
+                .isThrownBy(() -> Timeouts.DEFAULT.idle(Duration.ofSeconds(-1)))
                 .withMessageContaining("idle timeout");
-        assertThatIllegalArgumentException().isThrownBy(() -> RelayOptions.DEFAULT.connectTimeout(Duration.ZERO));
-        assertThatIllegalArgumentException().isThrownBy(() -> RelayOptions.DEFAULT.threads(-1));
+        assertThatIllegalArgumentException().isThrownBy(() -> Timeouts.DEFAULT.connect(Duration.ZERO));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> RelayConfig.of(Service.of("a", RelayFixture.ANY_PORT, RelayFixture.ANY_PORT))
+                        .threads(-1));
     }
 }

@@ -1,0 +1,83 @@
+package dev.sluice.relay;
+
+import dev.sluice.io.Endpoint;
+import dev.sluice.io.Route;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * One thing that a {@link Relay} does: where connections come in, where they go, and how they are treated. Immutable: each
+ * method gives a service that differs in one choice.
+ *
+ * <pre>{@code
+ * Service.of("web", Endpoint.parse(":443"), Endpoint.parse("web1:443"), Endpoint.parse("web2:443"))
+ *         .timeouts(Timeouts.DEFAULT.idle(Duration.ofMinutes(10)));
+ * }</pre>
+ *
+ * @param name for records, counters and reloads, by which it is the same service as before; one line, not blank
+ * @param listen where connections come in, at least one address; port 0 lets the kernel choose a free one
+ * @param targets where they go to
+ * @param timeouts how long what may take
+ * @param route the route to take wherever it is possible, to test and to compare; empty for the best
+ */
+public record Service(
+        String name, List<Endpoint> listen, TargetGroup targets, Timeouts timeouts, Optional<Route> route) {
+    public Service {
+        listen = List.copyOf(listen);
+        Objects.requireNonNull(targets, "targets");
+        Objects.requireNonNull(timeouts, "timeouts");
+        Objects.requireNonNull(route, "route");
+        if (name.isBlank() || name.codePoints().anyMatch(Character::isISOControl)) {
+            throw new IllegalArgumentException("a service needs a name in one line");
+        }
+        if (listen.isEmpty()) {
+            throw new IllegalArgumentException("service " + name + " listens nowhere");
+        }
+    }
+
+    /** With {@link Timeouts#DEFAULT} and the best route. */
+    public static Service of(String name, List<Endpoint> listen, TargetGroup targets) {
+        return new Service(name, listen, targets, Timeouts.DEFAULT, Optional.empty());
+    }
+
+    /** One listener, and targets that take turns. */
+    public static Service of(String name, Endpoint listen, Endpoint... targets) {
+        return of(name, List.of(listen), TargetGroup.of(targets));
+    }
+
+    /** With other {@link #listen() listeners}. */
+    public Service listen(List<Endpoint> endpoints) {
+        return with(draft -> draft.listen = endpoints);
+    }
+
+    /** With other {@link #targets()}. */
+    public Service targets(TargetGroup group) {
+        return with(draft -> draft.targets = group);
+    }
+
+    /** With other {@link #timeouts()}. */
+    public Service timeouts(Timeouts times) {
+        return with(draft -> draft.timeouts = times);
+    }
+
+    /** With a {@link #route()} of choice. */
+    public Service route(Route wanted) {
+        return with(draft -> draft.route = Optional.of(wanted));
+    }
+
+    private Service with(Consumer<Draft> change) {
+        Draft draft = new Draft();
+        change.accept(draft);
+        return new Service(name, draft.listen, draft.targets, draft.timeouts, draft.route);
+    }
+
+    /** This service, open to one change. */
+    private final class Draft {
+        private List<Endpoint> listen = Service.this.listen;
+        private TargetGroup targets = Service.this.targets;
+        private Timeouts timeouts = Service.this.timeouts;
+        private Optional<Route> route = Service.this.route;
+    }
+}
