@@ -190,6 +190,7 @@ final class RecordLog implements AutoCloseable {
                 json.writeNumberField("connected", target.connected());
                 json.writeNumberField("failed", target.failed());
                 json.writeNumberField("active", target.active());
+                json.writeBooleanField("up", target.up());
                 json.writeEndObject();
             }
             json.writeEndArray();

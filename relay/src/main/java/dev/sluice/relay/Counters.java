@@ -54,13 +54,9 @@ final class Counters {
                 sums(clientEnds),
                 sums(targetEnds),
                 acceptors.stream().map(Acceptor::stats).toList(),
-                targets.stream().map(Counters::of).toList(),
+                targets.stream().map(Upstream::stats).toList(),
                 PipePool.shared().lent(),
                 PipePool.shared().small());
-    }
-
-    private static RelayStats.OfTarget of(Upstream target) {
-        return new RelayStats.OfTarget(target.name(), target.connected.sum(), target.failed.sum(), target.active.sum());
     }
 
     private static <K extends Enum<K>> Map<K, Long> sums(Map<K, LongAdder> adders) {

@@ -79,7 +79,7 @@ public final class Relay implements AutoCloseable {
             relay.loops.close();
             throw e;
         }
-        relay.setup.serve(Setup.NONE);
+        relay.setup.serve(Setup.NONE, relay.accepting());
         return relay;
     }
 
@@ -110,7 +110,8 @@ public final class Relay implements AutoCloseable {
         capacity.want(next.maxConnections());
         records.to(next.onEnd());
         setup = after;
-        after.serve(before);
+        after.serve(before, accepting());
+        after.targetsGoneSince(before).forEach(Upstream::stopChecks);
         stop(after.closedSince(before));
         int cut = cutRemoved(after.closingSince(before));
         roomAgain();
@@ -301,6 +302,7 @@ public final class Relay implements AutoCloseable {
             }
             closed = true;
             stop(setup.acceptors());
+            setup.targets().values().forEach(target -> target.stopChecks().join());
         }
         cutWithin(0);
         boolean interrupted = false;

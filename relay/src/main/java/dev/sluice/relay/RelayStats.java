@@ -59,6 +59,7 @@ public record RelayStats(
      * @param connected how many connections reached it
      * @param failed how many did not
      * @param active how many are alive
+     * @param up whether new connections go there; if none of a group is up, they do all the same
      */
-    public record OfTarget(Endpoint target, long connected, long failed, long active) {}
+    public record OfTarget(Endpoint target, long connected, long failed, long active, boolean up) {}
 }

@@ -47,6 +47,11 @@ public record Service(
         return of(name, List.of(listen), TargetGroup.of(targets));
     }
 
+    /** All groups that its connections may go to. */
+    List<TargetGroup> groups() {
+        return List.of(targets);
+    }
+
     /** With other {@link #listen() listeners}. */
     public Service listen(List<Endpoint> endpoints) {
         return with(draft -> draft.listen = endpoints);

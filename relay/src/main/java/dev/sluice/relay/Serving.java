@@ -9,13 +9,26 @@ final class Serving {
     private final Service service;
     private final Upstreams upstreams;
 
-    /** @param known the targets of all services, by their address */
-    Serving(Service service, Map<Endpoint, Upstream> known) {
+    private Serving(Service service, Upstreams upstreams) {
         this.service = service;
-        List<Upstream> inOrder = service.targets().targets().stream()
+        this.upstreams = upstreams;
+    }
+
+    /**
+     * A service whose group has not changed goes on with its turns where it was.
+     *
+     * @param before null if it is new
+     * @param known the targets of all services, by their address
+     */
+    static Serving of(Service service, Serving before, Map<Endpoint, Upstream> known) {
+        TargetGroup group = service.targets();
+        if (before != null && before.service.targets().equals(group)) {
+            return new Serving(service, before.upstreams);
+        }
+        List<Upstream> inOrder = group.targets().stream()
                 .map(target -> known.get(target.endpoint()))
                 .toList();
-        this.upstreams = new Upstreams(inOrder);
+        return new Serving(service, new Upstreams(group, inOrder));
     }
 
     Service service() {

@@ -2,9 +2,7 @@ package dev.sluice.relay;
 
 import dev.sluice.JoinResult;
 import dev.sluice.internal.fd.Descriptor;
-import dev.sluice.internal.fd.Waiter;
 import dev.sluice.internal.linux.Errno;
-import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Endpoint;
 import dev.sluice.io.Route;
@@ -16,8 +14,6 @@ import dev.sluice.relay.SessionRecord.End;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Iterator;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -26,14 +22,11 @@ import java.util.concurrent.TimeUnit;
  * One connection, from its accept to its end: connecting, flowing, parting. Everything happens on the session's loop,
  * except where it says otherwise.
  */
-final class Session implements Waiter {
+final class Session implements Dial.Caller {
     /** How long a side may take to acknowledge what it was given, before it is reset (S36). */
     private static final long ACKNOWLEDGEMENT_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     private static final long ACKNOWLEDGEMENT_POLL_NANOS = 5_000_000;
-
-    /** The backlog of a Unix listener is full, and no poll tells when it is not. */
-    private static final long BACKLOG_POLL_NANOS = 2_000_000;
 
     /** A time-out is seen late by one part of so many, which keeps the bytes free of clocks. */
     private static final int TICKS = 4;
@@ -48,12 +41,12 @@ final class Session implements Waiter {
     private final long began = System.nanoTime();
 
     private volatile Serving serving;
-    private Iterator<Upstream> targets;
-    private Iterator<Endpoint> addresses = List.<Endpoint>of().iterator();
+    private Upstreams.Order order;
     private volatile Upstream target;
     private int tries;
     private long connectNanos;
-    private Descriptor connecting;
+    private Dial dial;
+    private Descriptor server;
     private IOException lastError;
     private EventLoop.Timer timer;
 
@@ -93,152 +86,42 @@ final class Session implements Waiter {
         try {
             // Not what it was at the accept: a reload between the two must not miss this session.
             serving = acceptor.serving();
-            targets = serving.upstreams().inTurn();
+            order = serving.upstreams().order(clientAddress);
             nextTarget();
         } catch (RuntimeException | Error e) {
             // Such as memory that ran out: the loop goes on, and so must the count of sessions.
+            abandonDial();
             fail(new IOException(e));
         }
     }
 
-    private boolean unconnected() {
-        return !over && toTarget == null;
-    }
-
     private void nextTarget() {
-        if (!targets.hasNext()) {
+        Upstream next = order.next();
+        if (next == null) {
             fail(lastError);
             return;
         }
-        target = targets.next();
-        stopTimer();
-        timer = loop.schedule(serving.timeouts().connect().toNanos(), this::connectTimedOut);
-        lookUp();
+        target = next;
+        tries++;
+        dial = new Dial(target, loop, serving.timeouts(), this);
+        dial.start();
     }
 
-    private void lookUp() {
-        Upstream asked = target;
-        List<Endpoint> found = asked.addresses(() -> loop.execute(() -> {
-            if (unconnected() && target == asked && connecting == null) {
-                lookUp();
-            }
-        }));
-        if (found != null) {
-            if (found.isEmpty()) {
-                lastError = asked.failure();
-            }
-            addresses = found.iterator();
-            nextAddress();
-        }
-    }
-
-    private void connectTimedOut() {
-        lastError = new SluiceException(
-                target.name() + ": connect: no answer in time; check the address and the firewall",
-                "connect",
-                Errno.ETIMEDOUT);
-        abandonConnect();
-        target.failed.increment();
-        nextTarget();
-    }
-
-    private void nextAddress() {
-        while (addresses.hasNext()) {
-            tries++;
-            if (connect(addresses.next())) {
-                return;
-            }
-        }
-        target.failed.increment();
-        nextTarget();
-    }
-
-    /** False if the address is out of the question. */
-    private boolean connect(Endpoint address) {
-        int fd = Sockets.stream(Sockets.family(address));
-        if (fd < 0) {
-            lastError = Descriptor.failure("socket", address.toString(), fd);
-            return false;
-        }
-        if (address instanceof Endpoint.Tcp) {
-            Tuning.connection(fd, serving.timeouts());
-        }
-        int result = Sockets.connect(fd, address);
-        if (result == 0 || result == -Errno.EINPROGRESS || result == -Errno.EINTR) {
-            connecting = new Descriptor(fd, Descriptor.Kind.SOCKET, address.toString());
-            if (result == 0) {
-                connected();
-            } else {
-                awaitConnected();
-            }
-            return true;
-        }
-        Files.close(fd);
-        if (result == -Errno.EAGAIN) {
-            Upstream asked = target;
-            loop.schedule(BACKLOG_POLL_NANOS, () -> {
-                if (unconnected() && target == asked && connecting == null && !connect(address)) {
-                    nextAddress();
-                }
-            });
-            return true;
-        }
-        lastError = Descriptor.failure("connect", address.toString(), result);
-        return false;
-    }
-
-    private void awaitConnected() {
-        try {
-            Watch watch = Watch.of(connecting, loop);
-            while (!watch.arm(Watch.WRITE, this)) {
-                if (checkConnected()) {
-                    return;
-                }
-            }
-        } catch (IOException e) {
-            lastError = e;
-            abandonConnect();
-            nextAddress();
-        }
-    }
-
-    /** The socket that is being connected is ready: it is connected, or refused, or it was a false alarm. */
     @Override
-    public void ready() {
-        loop.execute(() -> {
-            if (unconnected() && connecting != null && !checkConnected()) {
-                awaitConnected();
-            }
-        });
+    public void failed(IOException why) {
+        lastError = why;
+        dial = null;
+        target.failed.increment();
+        target.standing().failed(System.nanoTime());
+        target.leave();
+        nextTarget();
     }
 
-    /** False if it is neither connected nor refused yet. */
-    private boolean checkConnected() {
-        int fd = connecting.fd();
-        int error = Sockets.option(fd, Sockets.SOL_SOCKET, Sockets.SO_ERROR);
-        if (error == 0 && !Sockets.connected(fd)) {
-            return false;
-        }
-        if (error == 0) {
-            connected();
-        } else {
-            lastError = connecting.failure("connect", -Math.abs(error));
-            abandonConnect();
-            nextAddress();
-        }
-        return true;
-    }
-
-    private void abandonConnect() {
-        if (connecting != null) {
-            connecting.close();
-            connecting = null;
-        }
-    }
-
-    private void connected() {
-        stopTimer();
-        Descriptor server = connecting;
+    @Override
+    public void reached(Descriptor connected) {
+        dial = null;
+        server = connected;
+        target.standing().reached();
         try {
             // Both on this loop, whichever way the target was reached.
             Watch.of(client, loop);
@@ -248,6 +131,8 @@ final class Session implements Waiter {
             toTarget = new Leg(client, server, route, this::legEnded);
         } catch (IOException e) {
             // Only if it was closed, which nobody else does.
+            server.close();
+            target.leave();
             fail(e);
             return;
         }
@@ -332,13 +217,22 @@ final class Session implements Waiter {
             cut = why;
         }
         if (toTarget == null) {
-            abandonConnect();
+            abandonDial();
             fail(new IOException("cut off before a target was reached"));
         } else if (parted) {
             part(System.nanoTime());
         } else {
             toTarget.cancel();
             toClient.cancel();
+        }
+    }
+
+    private void abandonDial() {
+        if (dial != null) {
+            dial.abandon();
+            dial = null;
+            target.standing().unknown();
+            target.leave();
         }
     }
 
@@ -378,7 +272,7 @@ final class Session implements Waiter {
         Ending clientEnding = endingOfClient();
         Ending targetEnding = endingOfTarget();
         boolean clientDone = close(client, clientEnding, deadline);
-        boolean targetDone = close(connecting, targetEnding, deadline);
+        boolean targetDone = close(server, targetEnding, deadline);
         if (clientDone && targetDone) {
             end(clientEnding, targetEnding);
         } else {
@@ -415,6 +309,7 @@ final class Session implements Waiter {
 
     private void end(Ending clientEnding, Ending targetEnding) {
         target.active.decrement();
+        target.leave();
         JoinResult joined = new JoinResult(toTarget.direction(), toClient.direction());
         over(
                 direction(joined.forward(), clientEnding.end()),

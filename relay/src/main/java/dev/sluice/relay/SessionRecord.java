@@ -17,7 +17,7 @@ import java.util.Objects;
  * @param listener the address it came to
  * @param target the address it was forwarded to, or the last one that was tried
  * @param connectTime from its accept until the target was reached; zero if none was
- * @param tries how many addresses of targets were tried, the one that was reached among them
+ * @param tries how many targets were tried, the one that was reached among them
  * @param toTarget from the client to the target
  * @param toClient from the target to the client
  * @param error what went wrong, in one line, or an empty string

@@ -1,6 +1,7 @@
 package dev.sluice.relay;
 
 import dev.sluice.io.Endpoint;
+import dev.sluice.loop.EventLoop;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -29,12 +30,14 @@ record Setup(
         Map<Endpoint, Upstream> nextTargets = new LinkedHashMap<>();
         Map<String, Serving> nextServices = new LinkedHashMap<>();
         for (Service service : next.services()) {
-            for (Target target : service.targets().targets()) {
-                Endpoint name = target.endpoint();
-                Upstream known = targets.get(name);
-                nextTargets.computeIfAbsent(name, _ -> known != null ? known : new Upstream(name));
+            for (TargetGroup group : service.groups()) {
+                for (Target target : group.targets()) {
+                    Endpoint name = target.endpoint();
+                    Upstream known = targets.get(name);
+                    nextTargets.computeIfAbsent(name, _ -> known != null ? known : new Upstream(name));
+                }
             }
-            nextServices.put(service.name(), new Serving(service, nextTargets));
+            nextServices.put(service.name(), Serving.of(service, services.get(service.name()), nextTargets));
         }
         return new Setup(next, nextServices, listeners(relay, next, nextServices), nextTargets);
     }
@@ -73,7 +76,16 @@ record Setup(
     }
 
     /** New connections are treated in this way from now on. */
-    void serve(Setup before) {
+    void serve(Setup before, EventLoop checking) {
+        for (Service service : config.services()) {
+            for (TargetGroup group : service.groups()) {
+                group.targets().forEach(target -> {
+                    Upstream upstream = targets.get(target.endpoint());
+                    upstream.addresses().interval(config.resolveInterval());
+                    upstream.health(group.health(), checking);
+                });
+            }
+        }
         int i = 0;
         for (Service service : config.services()) {
             for (int n = 0; n < service.listen().size(); n++) {
@@ -84,6 +96,10 @@ record Setup(
                 }
             }
         }
+    }
+
+    List<Upstream> targetsGoneSince(Setup before) {
+        return missing(before.targets.values(), targets.values());
     }
 
     List<Acceptor> closedSince(Setup before) {
@@ -97,14 +113,17 @@ record Setup(
             Serving now = services.get(old.name());
             TargetGroup group = now == null ? old.targets() : now.service().targets();
             if (group.onRemove() == OnRemove.CLOSE) {
-                closing.put(old.name(), now == null ? Set.of() : addresses(group));
+                closing.put(old.name(), now == null ? Set.of() : addresses(now.service()));
             }
         }
         return closing;
     }
 
-    private static Set<Endpoint> addresses(TargetGroup group) {
-        return group.targets().stream().map(Target::endpoint).collect(Collectors.toSet());
+    private static Set<Endpoint> addresses(Service service) {
+        return service.groups().stream()
+                .flatMap(group -> group.targets().stream())
+                .map(Target::endpoint)
+                .collect(Collectors.toSet());
     }
 
     Changes changesSince(Setup before, int cut) {

@@ -11,11 +11,19 @@ import java.util.stream.Stream;
  * Targets of which each connection goes to one. If that can't be reached, the next is tried. Immutable: each method gives a
  * group that differs in one choice.
  *
- * @param targets at least one, and none twice
+ * @param targets at least one, at most {@value #MAX_TARGETS}, and none twice
  * @param balance who is the first to be tried
+ * @param tries how many targets a connection tries before it is given up; from 1 to {@value #MAX_TRIES}
+ * @param health when a target is left, and when it is tried again
  * @param onRemove what becomes of a target's connections when it is taken out of the group
  */
-public record TargetGroup(List<Target> targets, Balance balance, OnRemove onRemove) {
+public record TargetGroup(List<Target> targets, Balance balance, int tries, Health health, OnRemove onRemove) {
+    public static final int MAX_TARGETS = 10_000;
+
+    public static final int MAX_TRIES = 100;
+
+    private static final int DEFAULT_TRIES = 3;
+
     public TargetGroup {
         targets = List.copyOf(targets);
         Objects.requireNonNull(balance, "balance");
@@ -23,6 +31,13 @@ public record TargetGroup(List<Target> targets, Balance balance, OnRemove onRemo
         if (targets.isEmpty()) {
             throw new IllegalArgumentException("a relay needs at least one target");
         }
+        if (targets.size() > MAX_TARGETS) {
+            throw new IllegalArgumentException(targets.size() + " targets are more than " + MAX_TARGETS);
+        }
+        if (tries < 1 || tries > MAX_TRIES) {
+            throw new IllegalArgumentException(tries + " tries are not between 1 and " + MAX_TRIES);
+        }
+        Objects.requireNonNull(health, "health");
         Set<Endpoint> known = new HashSet<>();
         for (Target target : targets) {
             if (!known.add(target.endpoint())) {
@@ -31,9 +46,9 @@ public record TargetGroup(List<Target> targets, Balance balance, OnRemove onRemo
         }
     }
 
-    /** Takes turns, and lets connections of removed targets drain. */
+    /** Takes turns, three tries, {@link Health#DEFAULT}, and connections of removed targets drain. */
     public static TargetGroup of(List<Target> targets) {
-        return new TargetGroup(targets, Balance.ROUND_ROBIN, OnRemove.DRAIN);
+        return new TargetGroup(targets, Balance.ROUND_ROBIN, DEFAULT_TRIES, Health.DEFAULT, OnRemove.DRAIN);
     }
 
     /** The same with targets of equal weight. */
@@ -43,11 +58,21 @@ public record TargetGroup(List<Target> targets, Balance balance, OnRemove onRemo
 
     /** With another {@link #balance()}. */
     public TargetGroup balance(Balance way) {
-        return new TargetGroup(targets, way, onRemove);
+        return new TargetGroup(targets, way, tries, health, onRemove);
+    }
+
+    /** With another number of {@link #tries()}. */
+    public TargetGroup tries(int number) {
+        return new TargetGroup(targets, balance, number, health, onRemove);
+    }
+
+    /** With another {@link #health()}. */
+    public TargetGroup health(Health other) {
+        return new TargetGroup(targets, balance, tries, other, onRemove);
     }
 
     /** With another {@link #onRemove()}. */
     public TargetGroup onRemove(OnRemove what) {
-        return new TargetGroup(targets, balance, what);
+        return new TargetGroup(targets, balance, tries, health, what);
     }
 }
