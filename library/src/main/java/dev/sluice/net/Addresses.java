@@ -23,7 +23,7 @@ final class Addresses {
             return List.of(endpoint);
         }
         if (tcp.host().isEmpty()) {
-            // [::] takes IPv4 connections too.
+            // A socket of IPv6 can take IPv4 connections, too; see StreamListener.
             return List.of(new Endpoint.Tcp(connecting ? "127.0.0.1" : "::", tcp.port()));
         }
         InetAddress[] addresses;

@@ -40,7 +40,8 @@ public final class StreamListener implements Channel {
     }
 
     /**
-     * Binds and listens. An empty host means every address of the machine, IPv4 and IPv6; port 0 a free port. The path of
+     * Binds and listens. An empty host means every address of the machine, IPv4 and IPv6; {@code [::]} every IPv6 address
+     * alone, and {@code 0.0.0.0} every IPv4 address alone. Port 0 means a free port. The path of
      * a Unix socket that nobody listens on any more is taken over. {@code fd:N} takes over an inherited listening socket,
      * as systemd passes it.
      *
@@ -58,15 +59,15 @@ public final class StreamListener implements Channel {
             return new StreamListener(fd, false);
         }
         Endpoint address = Addresses.resolve(endpoint, false).getFirst();
-        int result = tryListen(address);
-        if (result == -Errno.EAFNOSUPPORT
-                && endpoint instanceof Endpoint.Tcp tcp
-                && tcp.host().isEmpty()) {
-            result = tryListen(new Endpoint.Tcp("0.0.0.0", tcp.port()));
+        boolean bothFamilies =
+                endpoint instanceof Endpoint.Tcp everywhere && everywhere.host().isEmpty();
+        int result = tryListen(address, bothFamilies);
+        if (result == -Errno.EAFNOSUPPORT && bothFamilies && endpoint instanceof Endpoint.Tcp tcp) {
+            result = tryListen(new Endpoint.Tcp("0.0.0.0", tcp.port()), false);
         }
         if (result == -Errno.EADDRINUSE && address instanceof Endpoint.Unix unix && abandoned(unix)) {
             Path.of(unix.path()).toFile().delete();
-            result = tryListen(address);
+            result = tryListen(address, false);
         }
         if (result < 0) {
             throw Descriptor.failure("listen", endpoint.toString(), result);
@@ -74,7 +75,7 @@ public final class StreamListener implements Channel {
         return new StreamListener(result, true);
     }
 
-    private static int tryListen(Endpoint address) {
+    private static int tryListen(Endpoint address, boolean bothFamilies) {
         int fd = Sockets.stream(Sockets.family(address));
         if (fd < 0) {
             return fd;
@@ -82,8 +83,9 @@ public final class StreamListener implements Channel {
         int result = 0;
         if (address instanceof Endpoint.Tcp tcp) {
             Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_REUSEADDR, 1);
-            if (tcp.host().equals("::")) {
-                Sockets.setOption(fd, Sockets.IPPROTO_IPV6, Sockets.IPV6_V6ONLY, 0);
+            if (tcp.host().indexOf(':') >= 0) {
+                // The default is the system's choice, /proc/sys/net/ipv6/bindv6only.
+                Sockets.setOption(fd, Sockets.IPPROTO_IPV6, Sockets.IPV6_V6ONLY, bothFamilies ? 0 : 1);
             }
         }
         result = Sockets.bind(fd, address);

@@ -45,6 +45,24 @@ class StreamListenerTest {
         return new Endpoint.Unix(directory.resolve("socket").toString());
     }
 
+    @Test
+    void eachFamilyMayHaveAListenerOfItsOwnOnOnePort() throws Exception {
+        try (StreamListener six = StreamListener.listen(Endpoint.parse("[::]:0"))) {
+            int port = ((Endpoint.Tcp) six.endpoint()).port();
+            try (StreamListener four = StreamListener.listen(new Endpoint.Tcp("0.0.0.0", port));
+                    StreamSocket client = StreamSocket.connect(new Endpoint.Tcp("127.0.0.1", port));
+                    StreamSocket server = four.accept()) {
+                assertThat(server.remoteEndpoint()).isEqualTo(client.localEndpoint());
+            }
+        }
+        try (StreamListener both = StreamListener.listen(Endpoint.parse(":0"));
+                StreamSocket client =
+                        StreamSocket.connect(new Endpoint.Tcp("127.0.0.1", ((Endpoint.Tcp) both.endpoint()).port()));
+                StreamSocket server = both.accept()) {
+            assertThat(server.remoteEndpoint()).isEqualTo(client.localEndpoint());
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"127.0.0.1:0", "[::1]:0", "localhost:0", ":0", "unix:@sluice-listener-test", "unix:PATH"})
     void whoConnectsIsAccepted(String form) throws Exception {
