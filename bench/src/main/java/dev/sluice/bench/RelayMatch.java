@@ -19,7 +19,7 @@ import java.util.function.ToDoubleFunction;
  * and a target. All stay up for all the runs: A B C A B C.
  */
 final class RelayMatch implements AutoCloseable {
-    private static final int WARM_UP = 3;
+    private static final int WARM_UP = 10;
     private static final int FIRST_PORT = 20_000;
     private static final long START_TIMEOUT_NANOS = 20_000_000_000L;
 

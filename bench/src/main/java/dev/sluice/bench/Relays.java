@@ -64,7 +64,9 @@ public final class Relays {
                     new Entry("HAProxy, splice-auto, 1 thread", haproxy, haproxy("nbthread 1", "option splice-auto")));
             entries.add(new Entry("HAProxy, copying, 1 thread", haproxy, haproxy("nbthread 1", "")));
         }
-        entries.add(sluice("Sluice", "cli/target/sluice.jar"));
+        String jar = "cli/target/sluice.jar";
+        entries.add(sluice("Sluice", jar));
+        entries.add(sluice("Sluice, 1 thread", jar, "--threads", "1"));
         for (String build : options.builds()) {
             String[] parts = build.split("=", 2);
             entries.add(sluice(parts[0], parts[1]));
@@ -101,14 +103,15 @@ public final class Relays {
     }
 
     /** With the options of the launcher; {@code arguments} is a jar, or all that follows them before "relay". */
-    private static Entry sluice(String name, String arguments) {
+    private static Entry sluice(String name, String arguments, String... relayOptions) {
         return new Entry(name, "Java " + Runtime.version(), (listen, target) -> {
-            List<String> command = new ArrayList<>(List.of(Party.JAVA, "-XX:+UseSerialGC", "-Xshare:auto"));
+            List<String> command = new ArrayList<>(List.of(Party.JAVA, "-XX:+UseSerialGC"));
             if (!arguments.contains("-jar ")) {
                 command.add("-jar");
             }
             command.addAll(Arrays.asList(arguments.split(" ")));
             command.addAll(List.of("relay", "127.0.0.1:" + listen, "127.0.0.1:" + target));
+            command.addAll(List.of(relayOptions));
             return command;
         });
     }

@@ -37,8 +37,14 @@ public final class SeedTable {
                     "%d rounds after %d to warm up; %d chunks, at most %d MiB; medians (quartiles); endpoints: %s.%n",
                     options.rounds(), WARM_UP, MOST_CHUNKS, options.bytes() >> 20, endpoints.version());
             for (int pair = 0; pair < PAIRS.size(); pair++) {
+                if (!options.wants("pair", PAIRS.get(pair).replace(' ', '-'))) {
+                    continue;
+                }
                 printHead(match, PAIRS.get(pair));
                 for (int chunk = SMALLEST, row = 0; chunk <= LARGEST; chunk *= 2, row++) {
+                    if (!options.wants("chunk", (chunk >> 10) + "k")) {
+                        continue;
+                    }
                     Rounds<Run> rounds = play(match, PAIRS.get(pair).split(" "), chunk, options);
                     print(match, rounds, chunk, PUBLISHED[pair][row]);
                 }
