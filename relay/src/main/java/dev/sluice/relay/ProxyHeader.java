@@ -294,7 +294,8 @@ record ProxyHeader(Endpoint source, Endpoint destination) {
     /**
      * The header in version 2, without vectors of type, length and value. Addresses of both IP versions are written as
      * IPv6, zones are left out. {@code LOCAL} for {@link #NONE}, for a TCP and a Unix socket together, for names that are
-     * no addresses, and for paths that are too long: receivers have to accept it, other than {@code UNSPEC}.
+     * no addresses, and for paths that are too long: receivers have to accept it, other than {@code UNSPEC}. Two Unix
+     * sockets are written as such, which not every receiver takes: HAProxy 2.6 resets the connection.
      */
     byte[] version2() {
         IpAddress from = address(source);
