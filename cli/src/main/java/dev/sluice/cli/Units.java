@@ -2,6 +2,7 @@ package dev.sluice.cli;
 
 import dev.sluice.io.Endpoint;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -24,14 +25,21 @@ final class Units {
 
     static Duration duration(String text) {
         Matcher matcher = matcher(text, text.strip());
-        long number = Long.parseLong(matcher.group(1));
-        return switch (matcher.group(2)) {
-            case "ms" -> Duration.ofMillis(number);
-            case "s" -> Duration.ofSeconds(number);
-            case "m" -> Duration.ofMinutes(number);
-            case "h" -> Duration.ofHours(number);
-            default -> throw new TypeConversionException("bad duration '" + text + "': write 500ms, 30s, 2m or 1h");
+        ChronoUnit unit = switch (matcher.group(2)) {
+            case "ms" -> ChronoUnit.MILLIS;
+            case "s" -> ChronoUnit.SECONDS;
+            case "m" -> ChronoUnit.MINUTES;
+            case "h" -> ChronoUnit.HOURS;
+            default -> throw bad("duration", text, "write 500ms, 30s, 2m or 1h");
         };
+        try {
+            Duration duration = Duration.of(Long.parseLong(matcher.group(1)), unit);
+            // Every clock here counts nanoseconds in 64 bits.
+            duration.toNanos();
+            return duration;
+        } catch (ArithmeticException e) {
+            throw bad("duration", text, "it is too long");
+        }
     }
 
     /** Powers of 1024, whichever way they are written: 64k, 64KiB and 64KB are the same. */
@@ -44,18 +52,30 @@ final class Units {
                 case "k", "kb", "kib" -> 10;
                 case "m", "mb", "mib" -> 20;
                 case "g", "gb", "gib" -> 30;
-                default -> throw new TypeConversionException("bad size '" + text + "': write 4096, 64k, 16m or 1g");
+                default -> throw bad("size", text, "write 4096, 64k, 16m or 1g");
             };
-            return Math.multiplyExact(Long.parseLong(matcher.group(1)), 1L << shift);
+            try {
+                return Math.multiplyExact(Long.parseLong(matcher.group(1)), 1L << shift);
+            } catch (ArithmeticException e) {
+                throw bad("size", text, "it is too large");
+            }
         }
     }
 
     private static Matcher matcher(String text, String stripped) {
         Matcher matcher = NUMBER.matcher(stripped);
         if (!matcher.matches()) {
-            throw new TypeConversionException("'" + text + "' is not a number with a unit");
+            throw new TypeConversionException("'" + oneLine(text) + "' is not a number with a unit");
         }
         return matcher;
+    }
+
+    private static TypeConversionException bad(String what, String text, String why) {
+        return new TypeConversionException("bad " + what + " '" + oneLine(text) + "': " + why);
+    }
+
+    private static String oneLine(String text) {
+        return text.replaceAll("[\\p{Cntrl}\\x{80}-\\x{9f}\\x{2028}\\x{2029}]", "?");
     }
 
     /** A number of bytes for people. */
