@@ -157,7 +157,7 @@ final class Probe {
         try {
             Pipe pipe = Pipe.open();
             try {
-                Adoption.of(pipe.source()).leave();
+                Adoption.of(pipe.source(), Adoption.Way.READ).leave();
                 return "";
             } catch (Adoption.Refusal e) {
                 return "this is " + e.getMessage();

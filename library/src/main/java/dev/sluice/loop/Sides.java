@@ -63,7 +63,7 @@ public final class Sides {
     private Inlet inlet(ReadableByteChannel channel) throws ClosedChannelException {
         try {
             Descriptor own = Descriptors.source(keep(channel));
-            return Inlet.of(own != null ? own : adopt(channel));
+            return Inlet.of(own != null ? own : adopt(channel, Adoption.Way.READ));
         } catch (Adoption.Refusal e) {
             return Inlet.of(channel, "the source is " + e.getMessage());
         }
@@ -88,7 +88,7 @@ public final class Sides {
 
     private Descriptor descriptor(WritableByteChannel channel) throws ClosedChannelException, Adoption.Refusal {
         Descriptor own = Descriptors.sink(keep(channel));
-        return own != null ? own : adopt(channel);
+        return own != null ? own : adopt(channel, Adoption.Way.WRITE);
     }
 
     private Channel keep(Channel channel) {
@@ -96,11 +96,11 @@ public final class Sides {
         return channel;
     }
 
-    private Descriptor adopt(Channel channel) throws ClosedChannelException, Adoption.Refusal {
+    private Descriptor adopt(Channel channel, Adoption.Way way) throws ClosedChannelException, Adoption.Refusal {
         if (!channel.isOpen()) {
             throw new ClosedChannelException();
         }
-        Adoption adoption = Adoption.of(channel);
+        Adoption adoption = Adoption.of(channel, way);
         adoptions.add(adoption);
         return adoption.descriptor();
     }

@@ -79,7 +79,7 @@ public final class LeakCheck implements BeforeAllCallback, AfterAllCallback {
     private static void adopt(Pipe.SourceChannel source) throws Exception {
         for (int tries = 0; tries < 20; tries++) {
             try {
-                Adoption.of(source).leave();
+                Adoption.of(source, Adoption.Way.READ).leave();
                 return;
             } catch (Adoption.Refusal e) {
                 Thread.sleep(50);

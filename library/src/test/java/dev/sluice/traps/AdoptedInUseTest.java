@@ -18,12 +18,16 @@ import dev.sluice.testkit.Parked;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.SocketTimeoutException;
+import java.net.StandardProtocolFamily;
 import java.net.StandardSocketOptions;
+import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
-import java.nio.channels.IllegalBlockingModeException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -36,7 +40,9 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What the user's own threads may do with a SocketChannel while a transfer uses its descriptor. */
@@ -59,60 +65,205 @@ class AdoptedInUseTest {
                 InputStream stream = channel.socket().getInputStream();
                 return stream.read(into);
             }
+        },
+        /** For which the JDK changes O_NONBLOCK at each read. */
+        STREAM_WITH_TIMEOUT {
+            @Override
+            int read(SocketChannel channel, byte[] into) throws IOException {
+                channel.socket().setSoTimeout(5);
+                while (true) {
+                    try {
+                        return STREAM.read(channel, into);
+                    } catch (SocketTimeoutException e) {
+                        // Once more.
+                    }
+                }
+            }
         };
 
         abstract int read(SocketChannel channel, byte[] into) throws IOException;
     }
 
-    /**
-     * Reads so many bytes the way that user's programs do. While the descriptor is looked for, a blocking read may give 0,
-     * which the JDK promises never to do, and one through a stream may throw; how often is printed.
-     */
-    private static byte[] readAll(Reading reading, SocketChannel channel, int length) throws IOException {
-        ByteArrayOutputStream all = new ByteArrayOutputStream();
-        byte[] buffer = new byte[8192];
-        int empty = 0;
-        while (all.size() < length) {
-            int count;
-            try {
-                count = reading.read(channel, buffer);
-            } catch (IllegalBlockingModeException e) {
-                count = 0;
-            }
-            if (count < 0) {
-                throw new AssertionError("the stream ended after " + all.size() + " bytes");
-            }
-            empty += count == 0 ? 1 : 0;
-            all.write(buffer, 0, count);
+    /** Reads so many bytes the way that user's programs do. */
+    private static byte[] readAll(Reading reading, SocketChannel channel, int length, int atOnce) throws IOException {
+        byte[] all = new byte[length];
+        byte[] buffer = new byte[atOnce];
+        for (int at = 0; at < length; ) {
+            int count = reading.read(channel, buffer);
+            // 0 is what a blocking read promises never to give.
+            assertThat(count).as("after " + at + " bytes").isPositive();
+            System.arraycopy(buffer, 0, all, at, count);
+            at += count;
         }
-        System.out.println(reading + ": " + empty + " reads gave nothing");
-        return all.toByteArray();
+        return all;
     }
 
     @ParameterizedTest
     @EnumSource(Reading.class)
     @DisplayName("J7: a thread blocked in read() while its socket becomes a sink goes on and gets every byte")
     void aReaderOfTheOtherDirectionIsNotDisturbed(Reading reading) throws Exception {
+        String method = reading == Reading.STREAM_WITH_TIMEOUT ? "poll" : "read0";
         try (JdkPair pair = JdkPair.open()) {
-            CompletableFuture<byte[]> reader = blockedIn("read0", () -> readAll(reading, pair.near(), 20 * 1000));
+            CompletableFuture<byte[]> reader = blockedIn(method, () -> readAll(reading, pair.near(), 20 * 1000, 8192));
             for (int i = 0; i < 20; i++) {
-                CompletableFuture<byte[]> received = Bytes.async(() -> Bytes.read(pair.far(), 100_000));
-                try (Pair in = Pair.open(Pair.Kind.TCP)) {
-                    Bytes.write(in.near(), Arrays.copyOf(DATA, 100_000), 100_000);
-                    TransferResult result = Pipeline.from(in.far())
-                            .route(Route.SPLICE)
-                            .limit(100_000)
-                            .to(pair.near());
-                    assertThat(result.bytes()).isEqualTo(100_000);
-                    if (result.route() == Route.COPY) {
-                        assertThat(result.reason()).contains("the sink is a JDK channel that somebody else is reading");
-                    }
-                }
-                same(Stage.get(received), DATA, 100_000);
+                send(pair, 100_000);
                 Bytes.write(pair.far(), Arrays.copyOfRange(DATA, i * 1000, i * 1000 + 1000), 100);
             }
             same(Stage.get(reader), DATA, 20 * 1000);
             assertThat(pair.near().isBlocking()).isTrue();
+        }
+    }
+
+    /** A transfer into the pair. */
+    private static void send(JdkPair pair, int length) throws Exception {
+        CompletableFuture<byte[]> received = Bytes.async(() -> Bytes.read(pair.far(), length));
+        try (Pair in = Pair.open(Pair.Kind.TCP)) {
+            Bytes.write(in.near(), Arrays.copyOf(DATA, length), length);
+            TransferResult result =
+                    Pipeline.from(in.far()).route(Route.SPLICE).limit(length).to(pair.near());
+            assertThat(result.bytes()).isEqualTo(length);
+            assertThat(result.route()).as(result.reason()).isEqualTo(Route.SPLICE);
+        }
+        same(Stage.get(received), DATA, length);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "CHANNEL, false",
+        "CHANNEL, true",
+        "STREAM, false",
+        "STREAM, true",
+        "STREAM_WITH_TIMEOUT, false",
+        "STREAM_WITH_TIMEOUT, true"
+    })
+    @DisplayName(
+            "J7: while 300 transfers into a socket come and go, a thread that reads it all the time notices nothing")
+    void aBusyReaderOfTheOtherDirectionIsNotDisturbed(Reading reading, boolean virtual) throws Exception {
+        AtomicBoolean stop = new AtomicBoolean();
+        try (JdkPair pair = JdkPair.open()) {
+            Bytes.Call<byte[]> reads = () -> readAll(reading, pair.near(), DATA.length, 100);
+            CompletableFuture<byte[]> reader = virtual ? Bytes.async(reads) : Stage.platform(reads);
+            CompletableFuture<Object> writer = Stage.platform(() -> {
+                for (int at = 0; at < DATA.length; ) {
+                    // In small pieces until the transfers are over, so that the reader waits now and then.
+                    int length = Math.min(stop.get() ? 100_000 : 300, DATA.length - at);
+                    at += pair.far().write(ByteBuffer.wrap(DATA, at, length));
+                    if (!stop.get()) {
+                        Thread.sleep(0, 1000);
+                    }
+                }
+                return null;
+            });
+            for (int i = 0; i < 300; i++) {
+                send(pair, 1000);
+                assertThat(reader.isDone() && !stop.get() && !writer.isDone())
+                        .as("the reader gave up")
+                        .isFalse();
+            }
+            stop.set(true);
+            Stage.get(writer);
+            same(Stage.get(reader), DATA, DATA.length);
+            assertThat(pair.near().isBlocking()).isTrue();
+        }
+    }
+
+    @Test
+    @DisplayName("J7: while 300 transfers from a socket come and go, a thread that writes to it never writes half")
+    void aWriterOfTheOtherDirectionIsNotDisturbed() throws Exception {
+        try (JdkPair pair = JdkPair.open();
+                Pair out = Pair.open(Pair.Kind.TCP)) {
+            CompletableFuture<byte[]> read = Bytes.async(() -> Bytes.read(pair.far(), 5 * DATA.length));
+            CompletableFuture<Object> writer = Stage.platform(() -> {
+                for (int i = 0; i < 5; i++) {
+                    // More than the buffers take: only a write that waits does all of it at once.
+                    assertThat(pair.near()
+                                    .write(ByteBuffer.allocateDirect(DATA.length)
+                                            .put(DATA)
+                                            .flip()))
+                            .isEqualTo(DATA.length);
+                }
+                return null;
+            });
+            for (int i = 0; i < 300; i++) {
+                pair.far().write(ByteBuffer.wrap(DATA, 0, 1000));
+                TransferResult result = Pipeline.from(pair.near())
+                        .route(Route.SPLICE)
+                        .limit(1000)
+                        .to(out.near());
+                assertThat(result.route()).as(result.reason()).isEqualTo(Route.SPLICE);
+                same(Bytes.read(out.far(), 1000), DATA, 1000);
+            }
+            Stage.get(writer);
+            assertThat(Stage.get(read).length).isEqualTo(5 * DATA.length);
+        }
+    }
+
+    @Test
+    @DisplayName(
+            "Afterwards the socket waits in the kernel again, both ways, unless a virtual thread has used it meanwhile")
+    void callsWaitAgain() throws Exception {
+        try (JdkPair pair = JdkPair.open()) {
+            int fd = descriptor(pair.near());
+            for (int i = 0; i < 3; i++) {
+                send(pair, 1000);
+            }
+            try (Pair out = Pair.open(Pair.Kind.TCP)) {
+                Bytes.write(pair.far(), Arrays.copyOf(DATA, 10_000), 10_000);
+                Pipeline.from(pair.near()).route(Route.SPLICE).limit(10_000).to(out.near());
+                same(Bytes.read(out.far(), 10_000), DATA, 10_000);
+            }
+            ByteBuffer one = ByteBuffer.allocate(1);
+            CompletableFuture<Integer> read =
+                    blockedIn("read0", () -> pair.near().read(one));
+            pair.far().write(ByteBuffer.wrap(new byte[1]));
+            assertThat(Stage.get(read)).isOne();
+            CompletableFuture<Integer> write =
+                    blockedIn("write0", () -> pair.near().write(ByteBuffer.allocateDirect(8 * DATA.length)));
+            Bytes.read(pair.far(), 8 * DATA.length);
+            assertThat(Stage.get(write)).isEqualTo(8 * DATA.length);
+            assertThat(descriptorIsBlocking(fd)).isTrue();
+
+            try (Pair in = Pair.open(Pair.Kind.TCP)) {
+                Transfer transfer =
+                        Pipeline.from(in.far()).route(Route.SPLICE).limit(1000).start(pair.near());
+                pair.far().write(ByteBuffer.wrap(new byte[1]));
+                Stage.get(Bytes.async(() -> pair.near().read(one.clear())));
+                Bytes.write(in.near(), Arrays.copyOf(DATA, 1000), 1000);
+                assertThat(transfer.await().route()).isEqualTo(Route.SPLICE);
+            }
+            // Or the next read of a virtual thread would block its carrier.
+            assertThat(descriptorIsBlocking(fd)).isFalse();
+        }
+    }
+
+    @Test
+    @DisplayName("Unix sockets, which all have the same name, are told apart, and their reader is not disturbed")
+    void unixSockets(@TempDir Path directory) throws Exception {
+        UnixDomainSocketAddress address = UnixDomainSocketAddress.of(directory.resolve("s"));
+        List<JdkPair> pairs = new ArrayList<>();
+        try (ServerSocketChannel server =
+                ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(address)) {
+            for (int i = 0; i < 20; i++) {
+                SocketChannel far = SocketChannel.open(address);
+                pairs.add(new JdkPair(server.accept(), far));
+            }
+            List<CompletableFuture<byte[]>> readers = new ArrayList<>();
+            for (JdkPair pair : pairs) {
+                readers.add(Stage.platform(() -> readAll(Reading.CHANNEL, pair.near(), 2000, 100)));
+            }
+            for (int i = 0; i < 2; i++) {
+                for (JdkPair pair : pairs) {
+                    send(pair, 10_000);
+                    Bytes.write(pair.far(), Arrays.copyOfRange(DATA, i * 1000, i * 1000 + 1000), 100);
+                }
+            }
+            for (CompletableFuture<byte[]> reader : readers) {
+                same(Stage.get(reader), DATA, 2000);
+            }
+        } finally {
+            for (JdkPair pair : pairs) {
+                pair.close();
+            }
         }
     }
 
@@ -396,7 +547,7 @@ class AdoptedInUseTest {
 
     /** The number of the channel's descriptor, by the inode of what an adoption finds. */
     private static Integer descriptor(SocketChannel channel) throws Exception {
-        Adoption adoption = Adoption.of(channel);
+        Adoption adoption = Adoption.of(channel, Adoption.Way.READ);
         try {
             long inode = Files.status(adoption.descriptor().fd()).inode();
             for (int fd = 0; ; fd++) {

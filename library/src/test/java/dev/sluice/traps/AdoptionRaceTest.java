@@ -189,7 +189,7 @@ class AdoptionRaceTest {
                         return null;
                     });
                     try {
-                        Adoption adoption = Adoption.of(pair.near());
+                        Adoption adoption = Adoption.of(pair.near(), Adoption.Way.READ);
                         assertThat(adoption.descriptor().name()).isEqualTo(address);
                         adoption.leave();
                     } catch (Adoption.Refusal e) {

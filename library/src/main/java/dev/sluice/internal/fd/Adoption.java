@@ -14,6 +14,7 @@ import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.channels.spi.SelectorProvider;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -26,14 +27,20 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.Stream;
 
 /**
- * The use of a JDK channel's descriptor, for as long as transfers use it: a duplicate that is non-blocking and
- * close-on-exec. One adoption serves both directions of a channel.
+ * The use of a JDK channel's descriptor in one direction, for as long as a transfer lasts: a close-on-exec duplicate that
+ * makes nobody wait. All transfers that use a channel share it.
  *
- * <p>O_NONBLOCK belongs to the open file, so the user's descriptor has it meanwhile, too; the JDK's blocking reads and
- * writes bear that. The mode that the user set, {@code isBlocking}, is back before the adoption is handed out.
+ * <p>A socket is told not to wait by SO_RCVTIMEO and SO_SNDTIMEO, each only while its direction is used. O_NONBLOCK would
+ * do the same, but the JDK sets and clears it, when a virtual thread reads or a stream has a time-out, and nobody can see
+ * whether it still counts on it; of the time-outs the JDK knows nothing, and it bears a blocking read or write that says
+ * EAGAIN. So they are ours to set and to take back at any time.
+ *
+ * <p>Pipes have O_NONBLOCK alone. It belongs to the open file, so the user's descriptor has it meanwhile, too. The mode
+ * that the user set, {@code isBlocking}, is back before the adoption is handed out.
  *
  * <p>The user's close neither sends FIN while the duplicate is open nor wakes a poll, so a thread looks every
  * {@value #SWEEP_MILLIS} ms whether an adopted channel is still open.
@@ -50,26 +57,109 @@ public final class Adoption {
     private static final ThreadFactory PROBE =
             Thread.ofPlatform().daemon().name("sluice-probe-", 0).factory();
 
-    /** Those who wait for a channel's locks, for as long as it takes; one at a time for each channel. */
+    /** Those who wait for a channel's locks, for as long as it takes; one at a time for each direction. */
     private static final ExecutorService PROBERS = Executors.newCachedThreadPool(PROBE);
 
-    private static final Map<Channel, Probe> PROBES = new ConcurrentHashMap<>();
+    private static final Map<Side, Probe> PROBES = new ConcurrentHashMap<>();
 
     /** So that the patience is with the channel's users, and not with thousands of adoptions at once. */
     private static final Semaphore PATIENT = new Semaphore(64);
 
-    private static final Map<Channel, Adoption> ADOPTED = new ConcurrentHashMap<>();
+    private static final Map<Channel, Shared> ADOPTED = new ConcurrentHashMap<>();
     private static final Object[] LOCKS = Stream.generate(Object::new).limit(64).toArray();
 
-    private final SelectableChannel channel;
-    private final Descriptor descriptor;
-    private final boolean wasNonBlocking;
-    private int users;
+    private final Shared shared;
+    private final Way way;
 
-    private Adoption(SelectableChannel channel, Descriptor descriptor, boolean wasNonBlocking) {
-        this.channel = channel;
-        this.descriptor = descriptor;
-        this.wasNonBlocking = wasNonBlocking;
+    private Adoption(Shared shared, Way way) {
+        this.shared = shared;
+        this.way = way;
+    }
+
+    /** Which way a channel is used. */
+    public enum Way {
+        READ(Sockets.SO_RCVTIMEO) {
+            @Override
+            void nothing(SelectableChannel channel) throws IOException {
+                if (channel instanceof ReadableByteChannel readable) {
+                    readable.read(ByteBuffer.allocate(0));
+                }
+            }
+        },
+        WRITE(Sockets.SO_SNDTIMEO) {
+            @Override
+            void nothing(SelectableChannel channel) throws IOException {
+                if (channel instanceof WritableByteChannel writable) {
+                    writable.write(ByteBuffer.allocate(0));
+                }
+            }
+        };
+
+        private final int timeout;
+
+        Way(int timeout) {
+            this.timeout = timeout;
+        }
+
+        /** Reads or writes nothing, which waits for those who are reading or writing. */
+        abstract void nothing(SelectableChannel channel) throws IOException;
+    }
+
+    /** A direction of a channel. */
+    private record Side(SelectableChannel channel, Way way) {}
+
+    /** What all transfers that use a channel have in common. */
+    private static final class Shared {
+        final SelectableChannel channel;
+        final Descriptor descriptor;
+
+        /** A pipe's mode before. */
+        final boolean wasNonBlocking;
+
+        final int[] users = new int[Way.values().length];
+
+        /** A socket's time-outs before. */
+        final long[] timeouts = new long[users.length];
+
+        Shared(SelectableChannel channel, Descriptor descriptor, boolean wasNonBlocking) {
+            this.channel = channel;
+            this.descriptor = descriptor;
+            this.wasNonBlocking = wasNonBlocking;
+        }
+
+        /** False if calls that way could wait. */
+        boolean enter(Way way) {
+            int index = way.ordinal();
+            return users[index]++ > 0
+                    || !(channel instanceof SocketChannel)
+                    || withDescriptor(fd -> {
+                        timeouts[index] = Math.max(0, Sockets.timeout(fd, way.timeout));
+                        return Sockets.setTimeout(fd, way.timeout, -1);
+                    });
+        }
+
+        void leave(Way way) {
+            int index = way.ordinal();
+            if (--users[index] == 0 && channel instanceof SocketChannel) {
+                withDescriptor(fd -> Sockets.setTimeout(fd, way.timeout, timeouts[index]));
+            }
+        }
+
+        /** False if it fails. If the user has closed the channel, nothing matters any more. */
+        private boolean withDescriptor(IntUnaryOperator call) {
+            if (!descriptor.acquire()) {
+                return true;
+            }
+            try {
+                return call.applyAsInt(descriptor.fd()) >= 0;
+            } finally {
+                descriptor.release();
+            }
+        }
+
+        boolean unused() {
+            return Arrays.stream(users).allMatch(n -> n == 0);
+        }
     }
 
     /** Why a channel can't be adopted, in words that follow "the source is" or "the sink is". */
@@ -82,11 +172,11 @@ public final class Adoption {
     }
 
     /**
-     * Adopts the channel, or joins those who have.
+     * Adopts one direction of the channel, or joins those who have.
      *
      * @throws Refusal if its descriptor can't be had, or not with certainty
      */
-    public static Adoption of(Channel channel) throws Refusal {
+    public static Adoption of(Channel channel, Way way) throws Refusal {
         if (channel instanceof FileChannel && Native.available()) {
             throw new Refusal("a FileChannel, whose descriptor is out of reach; use KernelFile.open(path)");
         }
@@ -100,22 +190,40 @@ public final class Adoption {
             throw new Refusal("a JDK channel, and native calls are not to be had: " + Native.unavailable());
         }
         synchronized (lock(channel)) {
-            Adoption adoption = ADOPTED.get(channel);
-            if (adoption == null) {
-                if (selectable.isBlocking()) {
-                    awaitIdle(selectable);
-                }
-                try {
-                    adoption = patiently(selectable, Adoption::adopt, late -> late.descriptor.close());
-                } catch (Refusal e) {
-                    DescriptorFinder.explain();
-                    throw e;
-                }
-                ADOPTED.put(channel, adoption);
+            Shared shared = ADOPTED.get(channel);
+            if (shared == null) {
+                shared = adopt(selectable, way);
+                ADOPTED.put(channel, shared);
                 Sweeper.wake();
+            } else if (shared.users[way.ordinal()] == 0) {
+                awaitIdle(selectable, way);
             }
-            adoption.users++;
+            Adoption adoption = new Adoption(shared, way);
+            if (!shared.enter(way)) {
+                adoption.leave();
+                throw new Refusal("a JDK channel whose kernel does not let it go without waiting");
+            }
             return adoption;
+        }
+    }
+
+    private static Shared adopt(SelectableChannel channel, Way way) throws Refusal {
+        awaitIdle(channel, way);
+        if (channel instanceof SocketChannel socket) {
+            try {
+                int duplicate = MarkedSocket.duplicate(socket);
+                if (duplicate >= 0) {
+                    return shared(channel, duplicate);
+                }
+            } catch (IOException e) {
+                throw new Refusal("a JDK channel that could not be adopted: " + e);
+            }
+        }
+        try {
+            return patiently(channel, Adoption::adoptWatched, late -> late.descriptor.close());
+        } catch (Refusal e) {
+            DescriptorFinder.explain();
+            throw e;
         }
     }
 
@@ -133,20 +241,22 @@ public final class Adoption {
     }
 
     public Descriptor descriptor() {
-        return descriptor;
+        return shared.descriptor;
     }
 
-    /** Ends one use; the last one restores the user's descriptor and closes the duplicate. */
+    /** Ends this use; the last one gives the user's descriptor back as it was and closes the duplicate. */
     public void leave() {
+        SelectableChannel channel = shared.channel;
         synchronized (lock(channel)) {
-            if (--users > 0) {
-                return;
+            shared.leave(way);
+            if (shared.unused()) {
+                ADOPTED.remove(channel);
+                boolean changed = !shared.wasNonBlocking || shared.descriptor.modeChanged();
+                if (!(channel instanceof SocketChannel) && changed && channel.isOpen()) {
+                    restore(channel, way);
+                }
+                shared.descriptor.close();
             }
-            ADOPTED.remove(channel);
-            if ((!wasNonBlocking || descriptor.modeChanged()) && channel.isOpen()) {
-                restore();
-            }
-            descriptor.close();
         }
     }
 
@@ -154,9 +264,9 @@ public final class Adoption {
      * Through the JDK, which alone knows whether a virtual thread wants the descriptor non-blocking meanwhile. One that the
      * user's threads are reading or writing stays non-blocking, which the JDK bears.
      */
-    private void restore() {
+    private static void restore(SelectableChannel channel, Way way) {
         try {
-            awaitIdle(channel);
+            awaitIdle(channel, way);
             patiently(channel, Adoption::resetMode, reset -> {});
         } catch (Refusal e) {
             // In use, or closed.
@@ -173,13 +283,13 @@ public final class Adoption {
         return channel;
     }
 
-    private static Adoption adopt(SelectableChannel channel) throws IOException, Refusal {
-        int duplicate;
+    private static Shared adoptWatched(SelectableChannel channel) throws IOException, Refusal {
         // Whoever else wants to set the mode, or to register the channel, waits meanwhile.
         synchronized (channel.blockingLock()) {
             boolean blocking = channel.isBlocking();
             // Takes the channel's locks: none of the user's calls is under way then.
             channel.configureBlocking(false);
+            int duplicate;
             try {
                 duplicate = DescriptorFinder.duplicate(channel, blocking);
             } catch (IOException | Refusal | RuntimeException e) {
@@ -188,15 +298,23 @@ public final class Adoption {
                 }
                 throw e;
             }
+            return shared(channel, duplicate);
         }
+    }
+
+    private static Shared shared(SelectableChannel channel, int duplicate) throws IOException {
         try {
+            String name = name(channel, duplicate);
+            if (channel instanceof SocketChannel) {
+                return new Shared(channel, Descriptor.adopt(duplicate, name), false);
+            }
             int flags = Files.flags(duplicate);
             int set = flags < 0 ? flags : Files.setFlags(duplicate, flags | Files.O_NONBLOCK);
             if (set < 0) {
                 throw Descriptor.failure("fcntl", channel.toString(), set);
             }
             boolean wasNonBlocking = (flags & Files.O_NONBLOCK) != 0;
-            return new Adoption(channel, Descriptor.share(duplicate, name(channel, duplicate)), wasNonBlocking);
+            return new Shared(channel, Descriptor.share(duplicate, name), wasNonBlocking);
         } catch (IOException | RuntimeException e) {
             Files.close(duplicate);
             throw e;
@@ -213,13 +331,17 @@ public final class Adoption {
     }
 
     /**
-     * Waits until nobody is reading or writing the channel. Changing its mode would wait, too, but could not be called off
-     * once somebody has lost patience, and would then hit the user's next read; an empty read or write waits for the same
-     * locks and does nothing.
+     * Waits until nobody is reading or writing the channel that way. Changing its mode would wait, too, but could not be
+     * called off once somebody has lost patience, and would then hit the user's next read; an empty read or write waits for
+     * the same lock and does nothing.
      */
-    private static void awaitIdle(SelectableChannel channel) throws Refusal {
-        Probe probe = new Probe(channel);
-        if (PROBES.putIfAbsent(channel, probe) != null) {
+    private static void awaitIdle(SelectableChannel channel, Way way) throws Refusal {
+        if (!channel.isBlocking()) {
+            // Nobody stays for long.
+            return;
+        }
+        Probe probe = new Probe(new Side(channel, way));
+        if (PROBES.putIfAbsent(probe.side, probe) != null) {
             // It has not become idle since the last time.
             throw inUse();
         }
@@ -236,19 +358,23 @@ public final class Adoption {
 
     /** On a platform thread, since a virtual one makes the JDK set the descriptor non-blocking for good. */
     private static final class Probe implements Runnable {
-        private final SelectableChannel channel;
+        private final Side side;
         private final CompletableFuture<Void> end = new CompletableFuture<>();
         private volatile boolean begun;
 
-        Probe(SelectableChannel channel) {
-            this.channel = channel;
+        Probe(Side side) {
+            this.side = side;
         }
 
         @Override
         public void run() {
             begun = true;
-            touch(channel);
-            PROBES.remove(channel);
+            try {
+                side.way.nothing(side.channel);
+            } catch (IOException e) {
+                // Closed, or reset: nobody uses it any more.
+            }
+            PROBES.remove(side);
             end.complete(null);
         }
 
@@ -265,24 +391,6 @@ public final class Adoption {
                 }
             } while (!running);
             return false;
-        }
-    }
-
-    private static void touch(SelectableChannel channel) {
-        ByteBuffer nothing = ByteBuffer.allocate(0);
-        try {
-            if (channel instanceof ReadableByteChannel readable) {
-                readable.read(nothing);
-            }
-        } catch (IOException e) {
-            // Closed, or reset: nobody reads it any more.
-        }
-        try {
-            if (channel instanceof WritableByteChannel writable) {
-                writable.write(nothing);
-            }
-        } catch (IOException e) {
-            // The same.
         }
     }
 
@@ -332,9 +440,9 @@ public final class Adoption {
 
         private static void run() {
             while (true) {
-                for (Adoption adoption : ADOPTED.values()) {
-                    if (!adoption.channel.isOpen()) {
-                        adoption.descriptor.close();
+                for (Shared shared : ADOPTED.values()) {
+                    if (!shared.channel.isOpen()) {
+                        shared.descriptor.close();
                     }
                 }
                 if (ADOPTED.isEmpty()) {

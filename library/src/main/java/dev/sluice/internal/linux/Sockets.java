@@ -2,6 +2,7 @@ package dev.sluice.internal.linux;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.sluice.io.Endpoint;
@@ -28,11 +29,14 @@ public final class Sockets {
     public static final int SO_KEEPALIVE = 9;
     public static final int SO_LINGER = 13;
     public static final int SO_REUSEPORT = 15;
+    public static final int SO_RCVTIMEO = 20;
+    public static final int SO_SNDTIMEO = 21;
     public static final int SO_DOMAIN = 39;
     public static final int IPPROTO_TCP = 6;
     public static final int TCP_NODELAY = 1;
     public static final int TCP_KEEPIDLE = 4;
     public static final int TCP_KEEPINTVL = 5;
+    public static final int TCP_KEEPCNT = 6;
     public static final int TCP_CONGESTION = 13;
     public static final int TCP_USER_TIMEOUT = 18;
     public static final int IPPROTO_IPV6 = 41;
@@ -48,6 +52,9 @@ public final class Sockets {
     private static final int MSG_DONTWAIT = 0x40;
     private static final int MSG_NOSIGNAL = 0x4000;
     private static final int SIOCOUTQ = 0x5411;
+
+    private static final int TIMEVAL = 16;
+    private static final long TV_USEC = 8;
 
     static final int SOCKADDR_STORAGE = 128;
     static final int SOCKADDR_IN = 16;
@@ -166,6 +173,45 @@ public final class Sockets {
     /** Takes {@link #lingerZero} back. */
     public static int lingerNormal(int fd) {
         return setOption(fd, SOL_SOCKET, SO_LINGER, new byte[8]);
+    }
+
+    /** How many seconds a close lingers, if it does, or −errno. */
+    public static int linger(int fd) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment block = arena.allocate(JAVA_LONG);
+            int result = option(fd, SO_LINGER, block);
+            return result < 0 ? result : block.get(JAVA_INT, Integer.BYTES);
+        }
+    }
+
+    /** {@link #SO_RCVTIMEO} or {@link #SO_SNDTIMEO} in microseconds, 0 for none, or −errno. */
+    public static long timeout(int fd, int option) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment block = arena.allocate(TIMEVAL, Long.BYTES);
+            int result = option(fd, option, block);
+            return result < 0 ? result : block.get(JAVA_LONG, 0) * 1_000_000 + block.get(JAVA_LONG, TV_USEC);
+        }
+    }
+
+    /**
+     * Sets {@link #SO_RCVTIMEO} or {@link #SO_SNDTIMEO}.
+     *
+     * @param micros 0 to wait for ever; −1 not to wait at all, which the kernel mentions in its log ten times
+     */
+    public static int setTimeout(int fd, int option, long micros) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment block = arena.allocate(TIMEVAL, Long.BYTES);
+            block.set(JAVA_LONG, 0, micros < 0 ? -1 : micros / 1_000_000);
+            block.set(JAVA_LONG, TV_USEC, micros < 0 ? 0 : micros % 1_000_000);
+            return Native.callInt(SETSOCKOPT, fd, SOL_SOCKET, option, block.address(), TIMEVAL, 0);
+        }
+    }
+
+    private static int option(int fd, int option, MemorySegment block) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment length = arena.allocateFrom(JAVA_INT, (int) block.byteSize());
+            return Native.callInt(GETSOCKOPT, fd, SOL_SOCKET, option, block.address(), length.address(), 0);
+        }
     }
 
     /** Bytes that the peer's TCP has not acknowledged, or for a Unix socket a measure of what is unread; or −errno. */
