@@ -31,12 +31,14 @@ import java.util.Objects;
  *
  * <p>The library's own channels (StreamSocket, KernelPipe, KernelFile) take the kernel's route, and so do connected
  * SocketChannels and the ends of a Pipe of the JDK, in whichever mode they are: their descriptor is found and used for the
- * time of the transfer, and they have their mode again afterwards. While the descriptor is looked
- * for, a read of another thread in the other direction may give 0, and one through a stream may throw
- * IllegalBlockingModeException. Hand them over idle: one that another thread is
- * reading or writing at the start is copied. What other threads read or write meanwhile is taken from, or goes between, the
- * bytes of the transfer. Such a channel's close is noticed within a moment; a selector may select it all the time. Any
- * other channel is copied.
+ * time of the transfer. Hand them over idle in the transfer's direction: one that another thread is reading, as its source,
+ * or writing, as its sink, is copied; what other threads read or write meanwhile is taken from, or goes between, the bytes
+ * of the transfer. In the other direction a socket may be used as ever. The close of such a channel is noticed within a
+ * moment; a selector may select it all the time. Any other channel is copied.
+ *
+ * <p>In a process with hundreds of open descriptors a socket may have to be non-blocking for a moment when it is used for
+ * the first time. Should another thread begin to read or write its other direction in that moment, that call may give 0, or
+ * through a stream throw IllegalBlockingModeException.
  *
  * <p>A pipeline is a plain object for one thread, to be used once.
  */

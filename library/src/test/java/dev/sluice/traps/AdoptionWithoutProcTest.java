@@ -7,6 +7,7 @@ import dev.sluice.io.TransferResult;
 import dev.sluice.testkit.Bytes;
 import dev.sluice.testkit.Child;
 import dev.sluice.testkit.JdkPair;
+import java.nio.channels.Pipe;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -53,37 +54,44 @@ class AdoptionWithoutProcTest {
     }
 
     @Test
-    @DisplayName("Without /proc, JDK channels are copied: the right bytes, and the reason")
+    @DisplayName("Without /proc, the JDK's pipes are copied: the right bytes, and the reason; sockets need none")
     void noProc() throws Exception {
         Child child = run(EMPTY_PROC);
         assertThat(child.out().lines().toList())
-                .containsOnly(
+                .containsExactly(
+                        "SPLICE through a kernel pipe",
+                        "SPLICE through a kernel pipe",
                         "COPY the source is a JDK channel, and /proc/self/fd, which tells its descriptor, can't be read");
     }
 
     @Test
-    @DisplayName("With hidepid=2 a process still sees itself: JDK channels are spliced")
+    @DisplayName("With hidepid=2 a process still sees itself: JDK sockets and pipes are spliced")
     void hidepid() throws Exception {
         Child child = run(HIDEPID);
         assertThat(child.out().lines().toList()).containsOnly("SPLICE through a kernel pipe");
     }
 
-    /** Two transfers of JDK sockets, and nothing left open. Without AssertJ, whose jar nobody may not be able to read. */
+    /** Two transfers of JDK sockets, one of a pipe, and nothing left open. Without AssertJ, whose jar nobody may not be able to read. */
     static final class Program {
         public static void main(String[] arguments) throws Exception {
             if (arguments.length > 0) {
                 return;
             }
             byte[] data = Bytes.random(5, 200_000);
-            for (int i = 0; i < 2; i++) {
+            for (int i = 0; i < 3; i++) {
+                Pipe pipe = Pipe.open();
                 try (JdkPair in = JdkPair.open();
-                        JdkPair out = JdkPair.open()) {
+                        JdkPair out = JdkPair.open();
+                        Pipe.SourceChannel end = pipe.source();
+                        Pipe.SinkChannel begin = pipe.sink()) {
+                    boolean sockets = i < 2;
                     var received = Bytes.async(() -> Bytes.readAll(out.far()));
                     var fed = Bytes.async(() -> {
-                        Bytes.write(in.far(), data, 50_000);
+                        Bytes.write(sockets ? in.far() : begin, data, 50_000);
+                        begin.close();
                         return in.far().shutdownOutput();
                     });
-                    TransferResult result = Pipeline.from(in.near())
+                    TransferResult result = Pipeline.from(sockets ? in.near() : end)
                             .route(dev.sluice.io.Route.SPLICE)
                             .to(out.near());
                     out.near().shutdownOutput();

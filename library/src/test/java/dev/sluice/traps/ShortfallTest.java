@@ -33,7 +33,12 @@ class ShortfallTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"jdk, -Dsluice.native=off", "foreign, -Dsluice.native=auto", "jdk, -Dsluice.native=auto"})
+    @CsvSource({
+        "jdk, -Dsluice.native=off",
+        "foreign, -Dsluice.native=auto",
+        "jdk, -Dsluice.native=auto",
+        "pipe, -Dsluice.native=auto"
+    })
     @DisplayName("what was asked for, channels of other kinds, and what works are not logged")
     void silence(String channels, String option) throws Exception {
         Child child = Child.run(Child.command(List.of(), List.of(option), TwoTransfers.class, channels));
@@ -57,7 +62,7 @@ class ShortfallTest {
     }
 
     @Test
-    @DisplayName("descriptors of JDK channels that can't be found are logged once")
+    @DisplayName("descriptors of JDK pipes that can't be found are logged once")
     void adoption() throws Exception {
         // The launcher finds its own library by /proc, too.
         String hide =
@@ -67,7 +72,7 @@ class ShortfallTest {
         check.add("true");
         Assumptions.assumeTrue(Child.has(check.toArray(String[]::new)), "no right to hide /proc, or no unshare");
 
-        Child child = Child.run(Child.command(hidden, List.of(), TwoTransfers.class, "jdk"));
+        Child child = Child.run(Child.command(hidden, List.of(), TwoTransfers.class, "pipe"));
 
         assertThat(lines(child)).singleElement().asString().contains("/proc");
         assertThat(child.out()).contains("route=COPY");

@@ -7,7 +7,9 @@ import dev.sluice.testkit.Bytes;
 import dev.sluice.testkit.Pair;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
+import java.nio.channels.Pipe;
 import java.util.Arrays;
 
 /** The main class of a child JVM that transfers twice between channels of a kind, for what that writes to stderr. */
@@ -19,11 +21,21 @@ final class TwoTransfers {
             switch (arguments[0]) {
                 case "jdk" -> System.out.println(WithoutNative.betweenJdkChannels());
                 case "own" -> betweenOwnChannels();
+                case "pipe" -> fromPipe();
                 default ->
                     System.out.println(Sluice.transfer(
                             Channels.newChannel(new ByteArrayInputStream(new byte[100])),
                             Channels.newChannel(new ByteArrayOutputStream())));
             }
+        }
+    }
+
+    private static void fromPipe() throws Exception {
+        Pipe pipe = Pipe.open();
+        try (Pipe.SourceChannel source = pipe.source()) {
+            pipe.sink().write(ByteBuffer.allocate(100));
+            pipe.sink().close();
+            System.out.println(Sluice.transfer(source, Channels.newChannel(new ByteArrayOutputStream())));
         }
     }
 

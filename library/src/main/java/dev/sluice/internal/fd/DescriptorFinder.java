@@ -6,6 +6,7 @@ import java.nio.channels.DatagramChannel;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
+import java.nio.channels.SocketChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -17,7 +18,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Finds the descriptor of a JDK channel by public means alone: the channel is registered with a selector of ours, and
+ * Finds the descriptor of any JDK channel by public means alone, though not unnoticed by who reads it: the channel has to
+ * be non-blocking for a moment. It is registered with a selector of ours, and
  * /proc/self/fdinfo of the selector's epoll instance names what was added (proc_pid_fdinfo(5)).
  *
  * <p>While it is registered, a channel is not really closed, so the number can't be reused before it is duplicated.
@@ -25,7 +27,7 @@ import java.util.Map;
 final class DescriptorFinder {
     private static DescriptorFinder instance;
 
-    /** Why no descriptor can be found in this process, or null. */
+    /** Why no descriptor can be found in this way, or null. */
     private static volatile String impossible;
 
     private final Selector selector;
@@ -62,8 +64,10 @@ final class DescriptorFinder {
     static void explain() {
         String why = impossible;
         if (why != null) {
-            Shortfall.ADOPTION.tell(() -> "transfers of JDK channels copy, since each is " + why
-                    + "; mount /proc, and let the process read its own /proc/self/fdinfo, or use StreamSocket");
+            Shortfall.ADOPTION.tell(
+                    () -> "transfers of the JDK's pipes copy, and those of its sockets among many descriptors,"
+                            + " since each is " + why
+                            + "; mount /proc, and let the process read its own /proc/self/fdinfo, or use StreamSocket");
         }
     }
 
@@ -79,28 +83,32 @@ final class DescriptorFinder {
             if (blocking) {
                 channel.configureBlocking(true);
             }
-            return duplicateWatched();
+            return duplicateWatched(channel);
         } finally {
             selector.selectNow();
         }
     }
 
     /** Duplicates the one descriptor that the epoll instance watches beyond its own. */
-    private int duplicateWatched() throws IOException, Refusal {
+    private int duplicateWatched(SelectableChannel channel) throws IOException, Refusal {
         Map<Integer, Long> watched = watched(fdinfo);
         watched.keySet().removeAll(baseline.keySet());
         if (watched.size() != 1) {
             throw new Refusal("a JDK channel whose descriptor could not be told: epoll watches " + watched.size());
         }
         Map.Entry<Integer, Long> found = watched.entrySet().iterator().next();
-        int duplicate = dev.sluice.internal.linux.Files.duplicate(found.getKey());
+        int number = found.getKey();
+        int duplicate = dev.sluice.internal.linux.Files.duplicate(number);
         if (duplicate < 0) {
-            throw Descriptor.failure("fcntl F_DUPFD_CLOEXEC", "descriptor " + found.getKey(), duplicate);
+            throw Descriptor.failure("fcntl F_DUPFD_CLOEXEC", "descriptor " + number, duplicate);
         }
         var status = dev.sluice.internal.linux.Files.status(duplicate);
         if (status == null || status.inode() != found.getValue()) {
             dev.sluice.internal.linux.Files.close(duplicate);
             throw new Refusal("a JDK channel whose descriptor changed while it was looked for");
+        }
+        if (channel instanceof SocketChannel socket) {
+            MarkedSocket.remember(socket, number);
         }
         return duplicate;
     }

@@ -53,8 +53,8 @@ public final class Sockets {
     private static final int MSG_NOSIGNAL = 0x4000;
     private static final int SIOCOUTQ = 0x5411;
 
-    private static final int TIMEVAL = 16;
-    private static final long TV_USEC = 8;
+    static final int TIMEVAL_SIZE_OF = 16;
+    static final long TV_USEC = 8;
 
     static final int SOCKADDR_STORAGE = 128;
     static final int SOCKADDR_IN = 16;
@@ -187,7 +187,7 @@ public final class Sockets {
     /** {@link #SO_RCVTIMEO} or {@link #SO_SNDTIMEO} in microseconds, 0 for none, or −errno. */
     public static long timeout(int fd, int option) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment block = arena.allocate(TIMEVAL, Long.BYTES);
+            MemorySegment block = arena.allocate(TIMEVAL_SIZE_OF, Long.BYTES);
             int result = option(fd, option, block);
             return result < 0 ? result : block.get(JAVA_LONG, 0) * 1_000_000 + block.get(JAVA_LONG, TV_USEC);
         }
@@ -200,10 +200,10 @@ public final class Sockets {
      */
     public static int setTimeout(int fd, int option, long micros) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment block = arena.allocate(TIMEVAL, Long.BYTES);
+            MemorySegment block = arena.allocate(TIMEVAL_SIZE_OF, Long.BYTES);
             block.set(JAVA_LONG, 0, micros < 0 ? -1 : micros / 1_000_000);
             block.set(JAVA_LONG, TV_USEC, micros < 0 ? 0 : micros % 1_000_000);
-            return Native.callInt(SETSOCKOPT, fd, SOL_SOCKET, option, block.address(), TIMEVAL, 0);
+            return Native.callInt(SETSOCKOPT, fd, SOL_SOCKET, option, block.address(), TIMEVAL_SIZE_OF, 0);
         }
     }
 
