@@ -9,8 +9,11 @@ import java.io.IOException;
 public final class Bulk {
     private Bulk() {}
 
-    public static void main(String[] args) throws IOException {
+    public static void main(String[] args) throws IOException, InterruptedException {
         Options options = Options.parse(args, 31, 512 << 20);
+        if (CubicNetwork.holds(Bulk.class, args)) {
+            return;
+        }
         Party endpoints = Match.bareEndpoints();
         if (endpoints == null) {
             return;

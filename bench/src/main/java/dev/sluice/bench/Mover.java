@@ -90,9 +90,7 @@ public final class Mover {
         if (address.startsWith(FILE)) {
             return KernelFile.open(Path.of(address.substring(FILE.length())), options);
         }
-        Endpoint endpoint = Endpoint.parse(address);
-        return StreamSocket.connect(
-                endpoint instanceof Endpoint.Tcp tcp ? new Endpoint.Inherited(Libc.connect(tcp.port())) : endpoint);
+        return StreamSocket.connect(Endpoint.parse(address));
     }
 
     /** What one writes without Sluice. */
@@ -139,9 +137,8 @@ public final class Mover {
         if (endpoint instanceof Endpoint.Unix unix) {
             return SocketChannel.open(UnixDomainSocketAddress.of(unix.path()));
         }
-        SocketChannel channel = Libc.cubic(SocketChannel.open());
-        channel.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), ((Endpoint.Tcp) endpoint).port()));
-        return channel;
+        return SocketChannel.open(
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), ((Endpoint.Tcp) endpoint).port()));
     }
 
     private static <T> T onVirtualThread(Callable<T> work) throws Exception {

@@ -57,13 +57,8 @@ final class Party implements AutoCloseable {
     }
 
     static List<String> javaCommand(String classPath, Class<?> main, String... arguments) {
-        List<String> command = new ArrayList<>(List.of(
-                JAVA,
-                "--enable-native-access=ALL-UNNAMED",
-                "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
-                "-cp",
-                classPath,
-                main.getName()));
+        List<String> command =
+                new ArrayList<>(List.of(JAVA, "--enable-native-access=ALL-UNNAMED", "-cp", classPath, main.getName()));
         command.addAll(List.of(arguments));
         return command;
     }

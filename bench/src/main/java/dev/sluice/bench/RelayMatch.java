@@ -6,7 +6,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,44 +57,6 @@ final class RelayMatch implements AutoCloseable {
     private RelayMatch(Party peers) {
         this.peers = peers;
         this.target = Integer.parseInt(peers.version().split(" ")[0]);
-    }
-
-    /**
-     * Puts this network, if we may have one of our own, under cubic: relays set no TCP_CONGESTION themselves, and on the
-     * loopback other algorithms measure their timers. Runs the program again inside; returns whether it did.
-     */
-    static boolean inNetworkOfItsOwn(Class<?> program, String... args) throws IOException, InterruptedException {
-        if (System.getenv("SLUICE_BENCH_NETWORK") != null) {
-            return false;
-        }
-        // A route may name what the namespace's default may not.
-        String inside = "ip link set lo up && ip route replace local 127.0.0.1 dev lo table local src 127.0.0.1"
-                + " proto kernel scope host congctl cubic && exec \"$@\"";
-        boolean root = System.getProperty("user.name").equals("root");
-        List<String> command = new ArrayList<>(List.of("unshare", root ? "-n" : "-rn", "sh", "-c"));
-        List<String> probe = new ArrayList<>(command);
-        probe.addAll(List.of(inside, "sh", "true"));
-        try {
-            if (new ProcessBuilder(probe).start().waitFor() != 0) {
-                throw new IOException("unshare(1) or ip(8) was refused");
-            }
-        } catch (IOException e) {
-            System.err.println("No network namespace of our own (" + e.getMessage() + "): the relays use "
-                    + Files.readString(Path.of("/proc/sys/net/ipv4/tcp_congestion_control"))
-                            .strip());
-            return false;
-        }
-        command.addAll(List.of(inside, "sh"));
-        command.addAll(Party.javaCommand(System.getProperty("java.class.path"), program, args));
-        ProcessBuilder again = new ProcessBuilder(command).inheritIO();
-        again.environment().put("SLUICE_BENCH_NETWORK", "own");
-        Process process = again.start();
-        Runtime.getRuntime().addShutdownHook(new Thread(process::destroy));
-        int status = process.waitFor();
-        if (status != 0) {
-            System.exit(status);
-        }
-        return true;
     }
 
     /** Starts a relay and waits until a byte comes back through it; left out, with a message, if none does. */

@@ -33,7 +33,7 @@ public final class Relays {
 
     public static void main(String[] args) throws IOException, InterruptedException {
         Options options = Options.parse(args, 15, 512 << 20);
-        if (RelayMatch.inNetworkOfItsOwn(Relays.class, args)) {
+        if (CubicNetwork.holds(Relays.class, args)) {
             return;
         }
         try (RelayMatch match = RelayMatch.open()) {

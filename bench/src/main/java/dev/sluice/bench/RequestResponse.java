@@ -17,7 +17,7 @@ public final class RequestResponse {
 
     public static void main(String[] args) throws IOException, InterruptedException {
         Options options = Options.parse(args, 31, 20_000 * SIZE);
-        if (RelayMatch.inNetworkOfItsOwn(RequestResponse.class, args)) {
+        if (CubicNetwork.holds(RequestResponse.class, args)) {
             return;
         }
         try (RelayMatch match = RelayMatch.open()) {
