@@ -18,6 +18,7 @@ import dev.sluice.testkit.Parked;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.SocketOption;
 import java.net.SocketTimeoutException;
 import java.net.StandardProtocolFamily;
 import java.net.StandardSocketOptions;
@@ -234,6 +235,47 @@ class AdoptedInUseTest {
             // Or the next read of a virtual thread would block its carrier.
             assertThat(descriptorIsBlocking(fd)).isFalse();
         }
+    }
+
+    @Test
+    @DisplayName(
+            "An option that marks a socket while it is looked for is what it was, and sockets like it are told apart")
+    void theMark() throws Exception {
+        List<JdkPair> pairs = new ArrayList<>();
+        try {
+            for (int count : new int[] {113, 87, 114, 86, 5}) {
+                JdkPair pair = JdkPair.open();
+                pairs.add(pair);
+                pair.near().setOption(keepCount(pair.near()), count);
+                pair.far().setOption(keepCount(pair.far()), count);
+            }
+            List<Integer> before = counts(pairs);
+            for (JdkPair pair : pairs) {
+                send(pair, 1000);
+                assertThat(counts(pairs)).isEqualTo(before);
+            }
+        } finally {
+            for (JdkPair pair : pairs) {
+                pair.close();
+            }
+        }
+    }
+
+    private static List<Integer> counts(List<JdkPair> pairs) throws IOException {
+        List<Integer> counts = new ArrayList<>();
+        for (JdkPair pair : pairs) {
+            counts.add(pair.near().getOption(keepCount(pair.near())));
+            counts.add(pair.far().getOption(keepCount(pair.far())));
+        }
+        return counts;
+    }
+
+    @SuppressWarnings("unchecked")
+    private static SocketOption<Integer> keepCount(SocketChannel channel) {
+        return (SocketOption<Integer>) channel.supportedOptions().stream()
+                .filter(option -> option.name().equals("TCP_KEEPCOUNT"))
+                .findFirst()
+                .orElseThrow();
     }
 
     @Test

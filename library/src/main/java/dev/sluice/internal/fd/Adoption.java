@@ -201,7 +201,7 @@ public final class Adoption {
             Adoption adoption = new Adoption(shared, way);
             if (!shared.enter(way)) {
                 adoption.leave();
-                throw new Refusal("a JDK channel whose kernel does not let it go without waiting");
+                throw new Refusal("a JDK channel, and the kernel refuses it a time-out");
             }
             return adoption;
         }
@@ -216,8 +216,10 @@ public final class Adoption {
                     return shared(channel, duplicate);
                 }
             } catch (IOException e) {
-                throw new Refusal("a JDK channel that could not be adopted: " + e);
+                // Closed, as will be said below, or it does not take the option.
             }
+            // The selector needs the locks of both.
+            awaitIdle(channel, way == Way.READ ? Way.WRITE : Way.READ);
         }
         try {
             return patiently(channel, Adoption::adoptWatched, late -> late.descriptor.close());
