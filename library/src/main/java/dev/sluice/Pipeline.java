@@ -36,8 +36,8 @@ import java.util.Objects;
  * of the transfer. In the other direction a socket may be used as ever. The close of such a channel is noticed within a
  * moment; a selector may select it all the time. Any other channel is copied.
  *
- * <p>In a process with hundreds of open descriptors a socket may have to be non-blocking for a moment when it is used for
- * the first time. Should another thread begin to read or write its other direction in that moment, that call may give 0, or
+ * <p>In a process with hundreds of open descriptors, or without the module jdk.net, a socket may have to be non-blocking
+ * for a moment at the start. Should another thread begin to read or write its other direction in that moment, that call may give 0, or
  * through a stream throw IllegalBlockingModeException.
  *
  * <p>A pipeline is a plain object for one thread, to be used once.
