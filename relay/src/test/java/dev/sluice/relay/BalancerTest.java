@@ -35,7 +35,7 @@ class BalancerTest {
 
     private static List<Target> targets(int... weights) {
         return IntStream.range(0, weights.length)
-                .mapToObj(i -> new Target(new Endpoint.Tcp("target" + i, 80), weights[i]))
+                .mapToObj(i -> new Target(new Endpoint.Tcp("target" + i, 80), weights[i], 0))
                 .toList();
     }
 
