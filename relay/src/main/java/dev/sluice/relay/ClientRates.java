@@ -1,8 +1,6 @@
 package dev.sluice.relay;
 
 import dev.sluice.io.Endpoint;
-import java.net.InetAddress;
-import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -41,11 +39,10 @@ final class ClientRates {
 
     /** All that has no IP address is one client: Unix sockets are local. */
     private static long key(Endpoint client) {
-        if (!(client instanceof Endpoint.Tcp tcp)) {
+        IpAddress address = IpAddress.of(client);
+        if (address == null) {
             return -1;
         }
-        byte[] address = InetAddress.ofLiteral(tcp.host()).getAddress();
-        ByteBuffer bytes = ByteBuffer.wrap(address);
-        return address.length == Integer.BYTES ? Integer.toUnsignedLong(bytes.getInt()) : bytes.getLong();
+        return address.isV4() ? address.low() : address.high();
     }
 }

@@ -103,10 +103,12 @@ final class Session implements Dial.Caller {
             serving = acceptor.serving();
             entrance = serving.entrance();
             order = serving.upstreams().order(clientAddress);
-            if (entrance.admits(clientAddress)) {
-                nextTarget();
-            } else {
+            if (!serving.service().access().allows(clientAddress)) {
+                refuse("this client's address is not allowed");
+            } else if (!entrance.admits(clientAddress)) {
                 refuse("more than " + entrance.limits().clientRate() + " connections per second of this client");
+            } else {
+                nextTarget();
             }
         } catch (IOException | RuntimeException | Error e) {
             // Such as memory that ran out: the loop goes on, and so must the count of sessions.

@@ -81,8 +81,10 @@ final class SourceHash implements Balancer {
 
     /** Of the client's address alone: the port is another one each time. */
     static long hash(Endpoint client) {
-        String name = client instanceof Endpoint.Tcp tcp ? tcp.host() : client.toString();
-        return hash(name.getBytes(StandardCharsets.UTF_8));
+        IpAddress address = IpAddress.of(client);
+        return address != null
+                ? mix(mix(address.high()) ^ address.low())
+                : hash(client.toString().getBytes(StandardCharsets.UTF_8));
     }
 
     /** FNV-1a, whose bits are then mixed, as the last byte reaches few of them. */

@@ -292,6 +292,27 @@ class LimitsTest {
     }
 
     @Test
+    @DisplayName("Who is not allowed is reset, from the next configuration on, too")
+    void access() throws Exception {
+        try (RelayFixture fixture = new RelayFixture(service -> service.access(AccessList.of("deny 127.0.0.0/8")));
+                Socket denied = fixture.client()) {
+            assertReset(denied);
+            SessionRecord record = fixture.record();
+            assertThat(record.toTarget().end()).isEqualTo(End.REFUSED);
+            assertThat(record.error()).isEqualTo("service test: this client's address is not allowed");
+            Service service = fixture.relay.config().services().getFirst();
+            Changes changes = fixture.relay.apply(
+                    fixture.relay.config().services(List.of(service.access(AccessList.of("allow 127.0.0.1")))));
+            assertThat(changes.changed()).containsExactly("test");
+            try (Socket allowed = fixture.client();
+                    Socket server = fixture.server.accept()) {
+                assertTalking(allowed, server);
+            }
+        }
+        assertThat(AccessList.of("allow ::1", "deny ::/0")).isEqualTo(AccessList.of("allow ::1", "deny ::/0"));
+    }
+
+    @Test
     @DisplayName("Beyond its rate a client is reset; a service's rate only makes it wait")
     void connectionRates() throws Exception {
         try (RelayFixture fixture = limited(limits -> limits.clientRate(1))) {
