@@ -196,6 +196,7 @@ final class Session implements Dial.Caller {
     @Override
     public void reached(Descriptor connected) {
         dial = null;
+        order = null;
         server = connected;
         target.standing().reached();
         try {

@@ -197,6 +197,15 @@ class BalancerTest {
     }
 
     @Test
+    @DisplayName("Where nearly all are left, the few that are there share the clients evenly")
+    void maglevFew() {
+        int[] weights = new int[1000];
+        Arrays.fill(weights, 1);
+        int[] counts = count(Balancer.of(Balance.SOURCE_HASH, targets(weights), IDLE), 1000, i -> i % 250 == 0);
+        assertAround(CHOICES / 4, CHOICES / 50, counts[0], counts[250], counts[500], counts[750]);
+    }
+
+    @Test
     @DisplayName("A client's address counts, its port does not; neighbouring addresses go anywhere")
     void clients() {
         assertThat(SourceHash.hash(new Endpoint.Tcp("10.1.2.3", 4)))
