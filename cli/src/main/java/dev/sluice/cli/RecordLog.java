@@ -66,7 +66,7 @@ final class RecordLog implements AutoCloseable {
 
     /** Ends of streams and resets by peers are everyday life. */
     private static boolean failed(End end) {
-        return end == End.ERROR || end == End.TIMEOUT;
+        return end == End.ERROR || end == End.TIMEOUT || end == End.REFUSED;
     }
 
     private void put(Optional<String> line) {
@@ -173,6 +173,16 @@ final class RecordLog implements AutoCloseable {
             Json.byRoute(json, stats.byRoute());
             writeEnds(json, "clientEnds", stats.clientEnds());
             writeEnds(json, "targetEnds", stats.targetEnds());
+            json.writeArrayFieldStart("services");
+            for (RelayStats.OfService service : stats.services()) {
+                json.writeStartObject();
+                json.writeStringField("service", service.service());
+                json.writeNumberField("active", service.active());
+                json.writeNumberField("waiting", service.waiting());
+                json.writeNumberField("refused", service.refused());
+                json.writeEndObject();
+            }
+            json.writeEndArray();
             json.writeArrayFieldStart("listeners");
             for (RelayStats.OfListener listener : stats.listeners()) {
                 json.writeStartObject();

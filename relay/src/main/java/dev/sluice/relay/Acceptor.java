@@ -107,6 +107,7 @@ final class Acceptor implements Waiter, Runnable {
 
     private void accepted(int fd) {
         accepted.increment();
+        serving.entrance().accepted();
         active.increment();
         relay.accepted(fd, this);
     }
@@ -129,6 +130,11 @@ final class Acceptor implements Waiter, Runnable {
         for (int i = 0; i < BATCH; i++) {
             if (!relay.hasRoom(this)) {
                 paused = true;
+                return;
+            }
+            long early = serving.entrance().nanosUntilAccept();
+            if (early > 0) {
+                loop.schedule(early, this);
                 return;
             }
             watch.clear(Watch.READ);

@@ -2,6 +2,7 @@ package dev.sluice.relay;
 
 import dev.sluice.io.Endpoint;
 import java.net.InetAddress;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -14,10 +15,10 @@ import java.util.List;
  * <p>A check takes time in proportion to the number of rules; one of raw bytes allocates nothing. May be used by several
  * threads.
  */
-final class AccessList {
+public final class AccessList {
 
     /** Without rules. */
-    static final AccessList OPEN = new AccessList(List.of());
+    public static final AccessList OPEN = new AccessList(List.of());
 
     private final Rule[] rules;
     private final boolean otherwise;
@@ -45,6 +46,20 @@ final class AccessList {
         }
     }
 
+    /**
+     * Reads rules, {@code allow 10.0.0.0/8} or {@code deny 2001:db8::1}, in their order.
+     *
+     * @throws IllegalArgumentException in one line, if one of them is something else
+     */
+    public static AccessList of(List<String> rules) {
+        return new AccessList(rules.stream().map(Rule::parse).toList());
+    }
+
+    /** {@link #of(List)}. */
+    public static AccessList of(String... rules) {
+        return of(List.of(rules));
+    }
+
     AccessList(List<Rule> rules) {
         this.rules = rules.toArray(Rule[]::new);
         this.otherwise = rules.stream().noneMatch(Rule::allow);
@@ -55,7 +70,8 @@ final class AccessList {
         return List.of(rules);
     }
 
-    boolean allows(Endpoint endpoint) {
+    /** Whether a peer with this address may connect. */
+    public boolean allows(Endpoint endpoint) {
         IpAddress address = IpAddress.of(endpoint);
         return address == null ? otherwise : allows(address);
     }
@@ -80,5 +96,21 @@ final class AccessList {
             }
         }
         return otherwise;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof AccessList list && Arrays.equals(rules, list.rules);
+    }
+
+    @Override
+    public int hashCode() {
+        return Arrays.hashCode(rules);
+    }
+
+    /** The rules, in a form that {@link #of} takes one by one. */
+    @Override
+    public String toString() {
+        return rules().toString();
     }
 }

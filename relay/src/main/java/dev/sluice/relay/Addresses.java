@@ -39,6 +39,7 @@ final class Addresses {
     private IOException failure;
     private long staleAt = System.nanoTime();
     private boolean looking;
+    private boolean doubtful;
     private final Set<Runnable> waiting = new LinkedHashSet<>();
 
     Addresses(Endpoint name) {
@@ -81,14 +82,20 @@ final class Addresses {
         long age = System.nanoTime() - staleAt;
         if (!looking && age >= 0) {
             looking = true;
+            // An answer that nobody has asked for in a long time may be worth nothing.
+            doubtful = age > interval;
             // getaddrinfo(3) would pin the carrier of a virtual thread.
             Thread.ofPlatform().daemon().name("sluice-lookup").start(this::look);
         }
-        // An answer that nobody has asked for in a long time may be worth nothing.
-        if (looking && (addresses.isEmpty() || age > interval)) {
+        if (looking && (addresses.isEmpty() || doubtful)) {
             waiting.add(later);
             return null;
         }
+        return inTurn();
+    }
+
+    /** The last good answer, in order, for who can't wait for a new one; empty if there was none. */
+    synchronized List<Endpoint> last() {
         return inTurn();
     }
 

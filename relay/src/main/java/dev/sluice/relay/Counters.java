@@ -4,9 +4,7 @@ import dev.sluice.internal.fd.PipePool;
 import dev.sluice.io.Route;
 import dev.sluice.relay.SessionRecord.Direction;
 import dev.sluice.relay.SessionRecord.End;
-import java.util.Collection;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -44,7 +42,7 @@ final class Counters {
         direction.byRoute().forEach((route, bytes) -> byRoute.get(route).add(bytes));
     }
 
-    RelayStats stats(int active, List<Acceptor> acceptors, Collection<Upstream> targets) {
+    RelayStats stats(int active, Setup setup) {
         return new RelayStats(
                 accepted.sum(),
                 active,
@@ -53,8 +51,9 @@ final class Counters {
                 sums(byRoute),
                 sums(clientEnds),
                 sums(targetEnds),
-                acceptors.stream().map(Acceptor::stats).toList(),
-                targets.stream().map(Upstream::stats).toList(),
+                setup.services().values().stream().map(Serving::stats).toList(),
+                setup.acceptors().stream().map(Acceptor::stats).toList(),
+                setup.targets().values().stream().map(Upstream::stats).toList(),
                 PipePool.shared().lent(),
                 PipePool.shared().small());
     }

@@ -11,6 +11,7 @@ import dev.sluice.loop.EventLoop;
 import dev.sluice.loop.Watch;
 import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /**
  * One try to reach a target: looks its name up, and connects to one of its addresses after the other, until one answers or
@@ -19,6 +20,9 @@ import java.util.List;
 final class Dial implements Waiter {
     /** The backlog of a Unix listener is full, and no poll tells when it is not. */
     private static final long BACKLOG_POLL_NANOS = 2_000_000;
+
+    /** How long an answer is worth waiting for if there is an old one. */
+    private static final long NEW_ANSWER_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final Upstream target;
     private final EventLoop loop;
@@ -69,19 +73,26 @@ final class Dial implements Waiter {
     private void lookUp() {
         List<Endpoint> found = target.addresses().get(lookedUp);
         if (found == null) {
-            return;
+            // A name server that is gone must not keep us from where we have been before.
+            loop.schedule(NEW_ANSWER_NANOS, () -> tryAt(target.addresses().last()));
+        } else if (found.isEmpty()) {
+            fail(target.addresses().failure());
+        } else {
+            tryAt(found);
         }
-        if (found.isEmpty()) {
-            lastError = target.addresses().failure();
+    }
+
+    private void tryAt(List<Endpoint> found) {
+        if (!over && addresses.isEmpty() && !found.isEmpty()) {
+            addresses = found;
+            nextAddress();
         }
-        addresses = found;
-        nextAddress();
     }
 
     /** On any thread. */
     private void lookedUp() {
         loop.execute(() -> {
-            if (!over) {
+            if (!over && addresses.isEmpty()) {
                 lookUp();
             }
         });

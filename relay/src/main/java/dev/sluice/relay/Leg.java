@@ -10,6 +10,7 @@ import dev.sluice.io.TransferException.Reason;
 import dev.sluice.loop.Inlet;
 import dev.sluice.loop.Outlet;
 import dev.sluice.loop.Pump;
+import dev.sluice.loop.Rate;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -23,13 +24,14 @@ final class Leg {
     private final Descriptor sink;
     private final Pump pump;
 
-    Leg(Descriptor source, Descriptor sink, Route route, Consumer<Leg> onEnd) throws IOException {
+    /** @param rate how fast, or null for as fast as it goes */
+    Leg(Descriptor source, Descriptor sink, Route route, Rate rate, Consumer<Leg> onEnd) throws IOException {
         this.sink = sink;
         this.pump = new Pump(
                 Inlet.of(source),
                 Outlet.of(sink),
                 List.of(),
-                new Pump.Options(Long.MAX_VALUE, route, NO_PREFIX, null),
+                new Pump.Options(Long.MAX_VALUE, route, NO_PREFIX, rate),
                 () -> onEnd.accept(this));
     }
 

@@ -115,6 +115,7 @@ public final class Relay implements AutoCloseable {
         stop(after.closedSince(before));
         int cut = cutRemoved(after.closingSince(before));
         roomAgain();
+        placeFree();
         return after.changesSince(before, cut);
     }
 
@@ -188,6 +189,8 @@ public final class Relay implements AutoCloseable {
     void ended(Session session, SessionRecord record) {
         counters.ended(record);
         session.acceptor().ended();
+        session.entrance().leave(session);
+        placeFree();
         records.add(record);
         sessions.remove(session);
         loops.leave(session.loop());
@@ -200,6 +203,11 @@ public final class Relay implements AutoCloseable {
             }
         }
         roomAgain();
+    }
+
+    /** There may be room at a target that several services share, or in a service. */
+    void placeFree() {
+        setup.services().values().forEach(serving -> serving.entrance().admit());
     }
 
     private void roomAgain() {
@@ -228,8 +236,7 @@ public final class Relay implements AutoCloseable {
 
     /** The counters. */
     public RelayStats stats() {
-        Setup now = setup;
-        return counters.stats(alive.get(), now.acceptors(), now.targets().values());
+        return counters.stats(alive.get(), setup);
     }
 
     /** {@link #drain(Duration, Duration)} that cuts off all the rest at once. */

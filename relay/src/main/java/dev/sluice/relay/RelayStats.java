@@ -17,6 +17,7 @@ import java.util.Map;
  * @param byRoute how many bytes went which way, both directions together
  * @param clientEnds how many clients ended how
  * @param targetEnds how many targets ended how
+ * @param services one line per service, in the order of the configuration
  * @param listeners one line per listener, in the order of the configuration
  * @param targets one line per target, in the order of the configuration; one that several services share has one line
  * @param pipesLent how many kernel pipes hold bytes on the way at the moment, of the whole process
@@ -30,6 +31,7 @@ public record RelayStats(
         Map<Route, Long> byRoute,
         Map<End, Long> clientEnds,
         Map<End, Long> targetEnds,
+        List<OfService> services,
         List<OfListener> listeners,
         List<OfTarget> targets,
         int pipesLent,
@@ -38,9 +40,20 @@ public record RelayStats(
         byRoute = Map.copyOf(byRoute);
         clientEnds = Map.copyOf(clientEnds);
         targetEnds = Map.copyOf(targetEnds);
+        services = List.copyOf(services);
         listeners = List.copyOf(listeners);
         targets = List.copyOf(targets);
     }
+
+    /**
+     * One service.
+     *
+     * @param service its name
+     * @param active how many connections have a place in it
+     * @param waiting how many wait for one, or for one at a target
+     * @param refused how many were reset for a limit of the service
+     */
+    public record OfService(String service, int active, int waiting, long refused) {}
 
     /**
      * One listener.

@@ -20,14 +20,24 @@ import java.util.function.Consumer;
  * @param listen where connections come in, at least one address; port 0 lets the kernel choose a free one
  * @param targets where they go to
  * @param timeouts how long what may take
+ * @param access who may connect; who may not is reset
+ * @param limits how much it takes on
  * @param route the route to take wherever it is possible, to test and to compare; empty for the best
  */
 public record Service(
-        String name, List<Endpoint> listen, TargetGroup targets, Timeouts timeouts, Optional<Route> route) {
+        String name,
+        List<Endpoint> listen,
+        TargetGroup targets,
+        Timeouts timeouts,
+        AccessList access,
+        Limits limits,
+        Optional<Route> route) {
     public Service {
         listen = List.copyOf(listen);
         Objects.requireNonNull(targets, "targets");
         Objects.requireNonNull(timeouts, "timeouts");
+        Objects.requireNonNull(access, "access");
+        Objects.requireNonNull(limits, "limits");
         Objects.requireNonNull(route, "route");
         if (name.isBlank() || name.codePoints().anyMatch(Character::isISOControl)) {
             throw new IllegalArgumentException("a service needs a name in one line");
@@ -37,9 +47,9 @@ public record Service(
         }
     }
 
-    /** With {@link Timeouts#DEFAULT} and the best route. */
+    /** For everybody, with {@link Timeouts#DEFAULT}, {@link Limits#NONE} and the best route. */
     public static Service of(String name, List<Endpoint> listen, TargetGroup targets) {
-        return new Service(name, listen, targets, Timeouts.DEFAULT, Optional.empty());
+        return new Service(name, listen, targets, Timeouts.DEFAULT, AccessList.OPEN, Limits.NONE, Optional.empty());
     }
 
     /** One listener, and targets that take turns. */
@@ -67,6 +77,16 @@ public record Service(
         return with(draft -> draft.timeouts = times);
     }
 
+    /** With another {@link #access()}. */
+    public Service access(AccessList list) {
+        return with(draft -> draft.access = list);
+    }
+
+    /** With other {@link #limits()}. */
+    public Service limits(Limits others) {
+        return with(draft -> draft.limits = others);
+    }
+
     /** With a {@link #route()} of choice. */
     public Service route(Route wanted) {
         return with(draft -> draft.route = Optional.of(wanted));
@@ -75,7 +95,7 @@ public record Service(
     private Service with(Consumer<Draft> change) {
         Draft draft = new Draft();
         change.accept(draft);
-        return new Service(name, draft.listen, draft.targets, draft.timeouts, draft.route);
+        return new Service(name, draft.listen, draft.targets, draft.timeouts, draft.access, draft.limits, draft.route);
     }
 
     /** This service, open to one change. */
@@ -83,6 +103,8 @@ public record Service(
         private List<Endpoint> listen = Service.this.listen;
         private TargetGroup targets = Service.this.targets;
         private Timeouts timeouts = Service.this.timeouts;
+        private AccessList access = Service.this.access;
+        private Limits limits = Service.this.limits;
         private Optional<Route> route = Service.this.route;
     }
 }

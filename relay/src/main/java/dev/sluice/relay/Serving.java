@@ -8,10 +8,12 @@ import java.util.Map;
 final class Serving {
     private final Service service;
     private final Upstreams upstreams;
+    private final Entrance entrance;
 
-    private Serving(Service service, Upstreams upstreams) {
+    private Serving(Service service, Upstreams upstreams, Entrance entrance) {
         this.service = service;
         this.upstreams = upstreams;
+        this.entrance = entrance;
     }
 
     /**
@@ -22,13 +24,14 @@ final class Serving {
      */
     static Serving of(Service service, Serving before, Map<Endpoint, Upstream> known) {
         TargetGroup group = service.targets();
+        Entrance entrance = before == null ? new Entrance() : before.entrance;
         if (before != null && before.service.targets().equals(group)) {
-            return new Serving(service, before.upstreams);
+            return new Serving(service, before.upstreams, entrance);
         }
         List<Upstream> inOrder = group.targets().stream()
                 .map(target -> known.get(target.endpoint()))
                 .toList();
-        return new Serving(service, new Upstreams(group, inOrder));
+        return new Serving(service, new Upstreams(group, inOrder), entrance);
     }
 
     Service service() {
@@ -37,6 +40,14 @@ final class Serving {
 
     Timeouts timeouts() {
         return service.timeouts();
+    }
+
+    Entrance entrance() {
+        return entrance;
+    }
+
+    RelayStats.OfService stats() {
+        return entrance.stats(service.name());
     }
 
     Upstreams upstreams() {

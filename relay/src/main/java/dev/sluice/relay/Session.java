@@ -41,7 +41,13 @@ final class Session implements Dial.Caller {
     private final long began = System.nanoTime();
 
     private volatile Serving serving;
+    private volatile Entrance entrance;
     private Upstreams.Order order;
+    private Waiting waiting;
+
+    /** Whether it counts as one of the service's connections; the entrance's alone. */
+    boolean placed;
+
     private volatile Upstream target;
     private int tries;
     private long connectNanos;
@@ -62,6 +68,7 @@ final class Session implements Dial.Caller {
         this.relay = relay;
         this.acceptor = acceptor;
         this.serving = acceptor.serving();
+        this.entrance = serving.entrance();
         this.loop = loop;
         this.client = client;
         this.clientAddress = clientAddress;
@@ -79,6 +86,14 @@ final class Session implements Dial.Caller {
         return acceptor;
     }
 
+    Entrance entrance() {
+        return entrance;
+    }
+
+    Upstreams.Order order() {
+        return order;
+    }
+
     void start() {
         if (over) {
             return;
@@ -86,17 +101,73 @@ final class Session implements Dial.Caller {
         try {
             // Not what it was at the accept: a reload between the two must not miss this session.
             serving = acceptor.serving();
+            entrance = serving.entrance();
             order = serving.upstreams().order(clientAddress);
-            nextTarget();
-        } catch (RuntimeException | Error e) {
+            if (!serving.service().access().allows(clientAddress)) {
+                refuse("this client's address is not allowed");
+            } else if (!entrance.admits(clientAddress)) {
+                refuse("more than " + entrance.limits().clientRate() + " connections per second of this client");
+            } else {
+                nextTarget();
+            }
+        } catch (IOException | RuntimeException | Error e) {
             // Such as memory that ran out: the loop goes on, and so must the count of sessions.
             abandonDial();
             fail(new IOException(e));
         }
     }
 
-    private void nextTarget() {
-        Upstream next = order.next();
+    private void nextTarget() throws IOException {
+        switch (entrance.ask(this)) {
+            case ENTER -> dial();
+            case FULL -> refuse("all places are taken, and the queue is full");
+            case WAIT -> {
+                long time = entrance.limits().queueTime().toNanos();
+                waiting = new Waiting(client, loop, time, this::waitedTooLong, this::leftWhileWaiting);
+                waiting.start();
+            }
+        }
+    }
+
+    private void stopWaiting() {
+        if (waiting != null) {
+            waiting.stop();
+            waiting = null;
+        }
+    }
+
+    /** While it waits: its service has another configuration. */
+    void follow(Serving next) {
+        if (tries == 0) {
+            serving = next;
+            order = next.upstreams().order(clientAddress);
+        }
+    }
+
+    private void waitedTooLong() {
+        if (entrance.giveUp(this)) {
+            refuse("no place became free in " + entrance.limits().queueTime().toMillis() + " ms");
+        }
+    }
+
+    private void leftWhileWaiting(End end) {
+        if (entrance.giveUp(this)) {
+            fail(end, "the client left while it waited for a place");
+        }
+    }
+
+    /** It may go on, with its place and a target; from the entrance. */
+    void admitted() {
+        stopWaiting();
+        if (over) {
+            giveBackTarget();
+        } else {
+            dial();
+        }
+    }
+
+    private void dial() {
+        Upstream next = order.chosen();
         if (next == null) {
             fail(lastError);
             return;
@@ -114,12 +185,18 @@ final class Session implements Dial.Caller {
         target.failed.increment();
         target.standing().failed(System.nanoTime());
         target.leave();
-        nextTarget();
+        relay.placeFree();
+        try {
+            nextTarget();
+        } catch (IOException e) {
+            fail(e);
+        }
     }
 
     @Override
     public void reached(Descriptor connected) {
         dial = null;
+        order = null;
         server = connected;
         target.standing().reached();
         try {
@@ -127,8 +204,8 @@ final class Session implements Dial.Caller {
             Watch.of(client, loop);
             Watch.of(server, loop);
             Route route = serving.service().route().orElse(null);
-            toClient = new Leg(server, client, route, this::legEnded);
-            toTarget = new Leg(client, server, route, this::legEnded);
+            toClient = new Leg(server, client, route, entrance.rateToClient(), this::legEnded);
+            toTarget = new Leg(client, server, route, entrance.rateToTarget(), this::legEnded);
         } catch (IOException e) {
             // Only if it was closed, which nobody else does.
             server.close();
@@ -231,8 +308,17 @@ final class Session implements Dial.Caller {
         if (dial != null) {
             dial.abandon();
             dial = null;
-            target.standing().unknown();
-            target.leave();
+            giveBackTarget();
+        }
+    }
+
+    /** It chose one, and comes to nothing before it knows whether it can be reached. */
+    private void giveBackTarget() {
+        Upstream chosen = order.chosen();
+        if (chosen != null) {
+            chosen.standing().unknown();
+            chosen.leave();
+            relay.placeFree();
         }
     }
 
@@ -317,15 +403,26 @@ final class Session implements Dial.Caller {
                 Ending.error(joined));
     }
 
-    /** The connection comes to nothing. */
+    /** The relay does not let it in. */
+    private void refuse(String why) {
+        entrance.refused();
+        fail(End.REFUSED, "service " + service() + ": " + why);
+    }
+
     private void fail(IOException why) {
-        // By a reset, as it was born: the client would take a FIN for the end of an empty answer.
-        client.close();
         boolean late = why instanceof SluiceException failure && failure.errno() == Errno.ETIMEDOUT;
         End end = cut != null ? cut : late ? End.TIMEOUT : End.ERROR;
+        fail(end, why.getMessage() == null ? why.toString() : why.getMessage());
+    }
+
+    /** The connection comes to nothing. */
+    private void fail(End end, String why) {
+        stopWaiting();
+        // By a reset, as it was born: the client would take a FIN for the end of an empty answer.
+        client.close();
         Direction nothing =
                 new Direction(0, 0, serving.service().route().orElse(Route.COPY), Map.of(), "nothing was moved", end);
-        over(nothing, nothing, why.getMessage() == null ? why.toString() : why.getMessage());
+        over(nothing, nothing, why);
     }
 
     private static Direction direction(JoinResult.Direction moved, End end) {

@@ -76,6 +76,8 @@ public record SessionRecord(
         TIMEOUT,
         /** The relay cut it off: it was drained and the time was up, or the target was removed, {@link OnRemove#CLOSE}. */
         DRAIN,
+        /** The relay did not let it in: a limit of its service; see the record's {@code error}. */
+        REFUSED,
         /** Anything else; see the record's {@code error}. */
         ERROR
     }

@@ -78,6 +78,8 @@ record Setup(
     /** New connections are treated in this way from now on. */
     void serve(Setup before, EventLoop checking) {
         for (Service service : config.services()) {
+            Serving serving = services.get(service.name());
+            serving.entrance().serve(serving);
             for (TargetGroup group : service.groups()) {
                 group.targets().forEach(target -> {
                     Upstream upstream = targets.get(target.endpoint());

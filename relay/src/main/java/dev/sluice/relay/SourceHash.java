@@ -17,7 +17,7 @@ final class SourceHash implements Balancer {
     /** A prime, and enough for several hundred targets to be even within about one percent. */
     static final int PLACES = 65_537;
 
-    /** Then the eligible targets are few, and it does not matter any more that each of their clients hits the same one. */
+    /** Then the eligible targets are few, and they are counted. */
     private static final int MAX_HASHES = 64;
 
     private static final int FREE = 0xFFFF;
@@ -76,13 +76,16 @@ final class SourceHash implements Balancer {
             }
             hash = mix(hash);
         }
-        return IntStream.range(0, targets).filter(eligible).findFirst().orElse(-1);
+        int[] few = IntStream.range(0, targets).filter(eligible).toArray();
+        return few.length == 0 ? -1 : few[(int) Long.remainderUnsigned(hash, few.length)];
     }
 
     /** Of the client's address alone: the port is another one each time. */
     static long hash(Endpoint client) {
-        String name = client instanceof Endpoint.Tcp tcp ? tcp.host() : client.toString();
-        return hash(name.getBytes(StandardCharsets.UTF_8));
+        IpAddress address = IpAddress.of(client);
+        return address != null
+                ? mix(mix(address.high()) ^ address.low())
+                : hash(client.toString().getBytes(StandardCharsets.UTF_8));
     }
 
     /** FNV-1a, whose bits are then mixed, as the last byte reaches few of them. */

@@ -40,9 +40,21 @@ final class Upstream {
         return standing;
     }
 
-    /** A connection has chosen this target; {@link #leave} follows, whatever becomes of it. */
-    void enter() {
-        load.incrementAndGet();
+    /**
+     * A connection has chosen this target; {@link #leave} follows, whatever becomes of it.
+     *
+     * @param most how many there may be; 0 for any number
+     * @return false if there are as many
+     */
+    boolean enter(int most) {
+        int now;
+        do {
+            now = load.get();
+            if (most > 0 && now >= most) {
+                return false;
+            }
+        } while (!load.compareAndSet(now, now + 1));
+        return true;
     }
 
     void leave() {

@@ -3,6 +3,7 @@ package dev.sluice.relay;
 import dev.sluice.io.Endpoint;
 import java.util.BitSet;
 import java.util.List;
+import java.util.function.IntPredicate;
 
 /** The targets of a group at work. */
 final class Upstreams {
@@ -28,39 +29,66 @@ final class Upstreams {
         return new Order(SourceHash.hash(client));
     }
 
-    /** The targets that one connection tries, each chosen when it comes to that. */
+    private boolean hasRoom(int i) {
+        int most = group.targets().get(i).maxConnections();
+        return most == 0 || upstreams.get(i).load() < most;
+    }
+
+    /** The targets that one connection tries, each chosen when it comes to that. Of one thread at a time. */
     final class Order {
         private final long client;
         private final BitSet tried = new BitSet();
+        private Upstream chosen;
 
         private Order(long client) {
             this.client = client;
         }
 
-        /** The next one, which has been entered; null if no other is to be tried. */
-        Upstream next() {
+        Upstreams group() {
+            return Upstreams.this;
+        }
+
+        /** The target that the connection has entered; null if no other is to be tried. */
+        Upstream chosen() {
+            return chosen;
+        }
+
+        /** Chooses the next one and enters it; false if that has to wait until one has room. */
+        boolean next() {
+            chosen = null;
             long now = System.nanoTime();
-            while (tried.cardinality() < group.tries()) {
+            while (tried.cardinality() < Math.min(group.tries(), upstreams.size())) {
+                boolean choice = anyLeft(i -> upstreams.get(i).standing().available(now));
+                // If none is available, whoever is left is tried all the same.
                 int next = balancer.choose(
                         client,
-                        i -> !tried.get(i) && upstreams.get(i).standing().available(now));
-                boolean all = next < 0;
-                if (all) {
-                    // Whoever is left is left no more if nobody else remains.
-                    next = balancer.choose(client, i -> !tried.get(i));
-                }
+                        i -> !tried.get(i)
+                                && hasRoom(i)
+                                && (!choice || upstreams.get(i).standing().available(now)));
                 if (next < 0) {
-                    return null;
+                    return false;
                 }
                 Upstream upstream = upstreams.get(next);
-                if (upstream.standing().claim(now) || all) {
-                    tried.set(next);
-                    upstream.enter();
-                    return upstream;
+                // Somebody else may be quicker to take the last place, or to be the one on trial.
+                if (upstream.enter(group.targets().get(next).maxConnections())) {
+                    if (upstream.standing().claim(now) || !choice) {
+                        tried.set(next);
+                        chosen = upstream;
+                        return true;
+                    }
+                    upstream.leave();
                 }
-                // Somebody else was quicker to be the one on trial.
             }
-            return null;
+            return true;
+        }
+
+        private boolean anyLeft(IntPredicate which) {
+            for (int i = tried.nextClearBit(0); i < upstreams.size(); i = tried.nextClearBit(i + 1)) {
+                if (which.test(i)) {
+                    return true;
+                }
+            }
+            return false;
         }
     }
 }

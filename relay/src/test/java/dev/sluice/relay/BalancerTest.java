@@ -35,7 +35,7 @@ class BalancerTest {
 
     private static List<Target> targets(int... weights) {
         return IntStream.range(0, weights.length)
-                .mapToObj(i -> new Target(new Endpoint.Tcp("target" + i, 80), weights[i]))
+                .mapToObj(i -> new Target(new Endpoint.Tcp("target" + i, 80), weights[i], 0))
                 .toList();
     }
 
@@ -194,6 +194,15 @@ class BalancerTest {
         for (int heir : new int[] {heirs[0], heirs[1], heirs[3], heirs[4]}) {
             assertThat((double) heir).isCloseTo(CHOICES / 20.0, within(CHOICES * 0.005));
         }
+    }
+
+    @Test
+    @DisplayName("Where nearly all are left, the few that are there share the clients evenly")
+    void maglevFew() {
+        int[] weights = new int[1000];
+        Arrays.fill(weights, 1);
+        int[] counts = count(Balancer.of(Balance.SOURCE_HASH, targets(weights), IDLE), 1000, i -> i % 250 == 0);
+        assertAround(CHOICES / 4, CHOICES / 50, counts[0], counts[250], counts[500], counts[750]);
     }
 
     @Test

@@ -199,6 +199,6 @@ class ReloadTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TargetGroup.of(Endpoint.parse("a:1"), Endpoint.parse("a:1")))
                 .withMessageContaining("tcp:a:1 is a target twice");
-        assertThatIllegalArgumentException().isThrownBy(() -> new Target(Endpoint.parse("a:1"), 0));
+        assertThatIllegalArgumentException().isThrownBy(() -> new Target(Endpoint.parse("a:1"), 0, 0));
     }
 }
