@@ -7,7 +7,9 @@ import dev.sluice.io.Endpoint;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channel;
+import java.nio.channels.DatagramChannel;
 import java.nio.channels.FileChannel;
+import java.nio.channels.NetworkChannel;
 import java.nio.channels.Pipe;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SelectableChannel;
@@ -87,6 +89,14 @@ public final class Adoption {
      * @throws Refusal if its descriptor can't be had, or not with certainty
      */
     public static Adoption of(Channel channel) throws Refusal {
+        if (channel instanceof DatagramChannel) {
+            throw new Refusal("a DatagramChannel, whose messages are no stream");
+        }
+        return ofAny(channel);
+    }
+
+    /** The same, also for a connected DatagramChannel, which nobody may be reading or writing meanwhile. */
+    public static Adoption ofAny(Channel channel) throws Refusal {
         if (channel instanceof FileChannel && Native.available()) {
             throw new Refusal("a FileChannel, whose descriptor is out of reach; use KernelFile.open(path)");
         }
@@ -102,7 +112,7 @@ public final class Adoption {
         synchronized (lock(channel)) {
             Adoption adoption = ADOPTED.get(channel);
             if (adoption == null) {
-                if (selectable.isBlocking()) {
+                if (selectable.isBlocking() && !(channel instanceof DatagramChannel)) {
                     awaitIdle(selectable);
                 }
                 try {
@@ -124,10 +134,11 @@ public final class Adoption {
     }
 
     private static boolean ofTheJdk(SelectableChannel channel) {
-        boolean stream = channel instanceof SocketChannel socket && socket.isConnected()
+        boolean known = channel instanceof SocketChannel socket && socket.isConnected()
+                || channel instanceof DatagramChannel datagrams && datagrams.isConnected()
                 || channel instanceof Pipe.SourceChannel
                 || channel instanceof Pipe.SinkChannel;
-        return stream
+        return known
                 && channel.provider() == SelectorProvider.provider()
                 && channel.getClass().getName().startsWith("sun.nio.ch.");
     }
@@ -156,7 +167,9 @@ public final class Adoption {
      */
     private void restore() {
         try {
-            awaitIdle(channel);
+            if (!(channel instanceof DatagramChannel)) {
+                awaitIdle(channel);
+            }
             patiently(channel, Adoption::resetMode, reset -> {});
         } catch (Refusal e) {
             // In use, or closed.
@@ -204,7 +217,7 @@ public final class Adoption {
     }
 
     private static String name(SelectableChannel channel, int fd) {
-        if (!(channel instanceof SocketChannel)) {
+        if (!(channel instanceof NetworkChannel)) {
             return "pipe " + fd;
         }
         Endpoint peer = Sockets.remoteAddress(fd);
@@ -215,7 +228,7 @@ public final class Adoption {
     /**
      * Waits until nobody is reading or writing the channel. Changing its mode would wait, too, but could not be called off
      * once somebody has lost patience, and would then hit the user's next read; an empty read or write waits for the same
-     * locks and does nothing.
+     * locks and does nothing. On a datagram socket it would take or send a message.
      */
     private static void awaitIdle(SelectableChannel channel) throws Refusal {
         Probe probe = new Probe(channel);
