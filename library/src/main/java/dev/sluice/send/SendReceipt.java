@@ -58,6 +58,9 @@ public final class SendReceipt {
     /** The call that sends, and each zero-copy send that it made. */
     private int holds = 1;
 
+    /** Whether the buffer is back, or lost for good: told only when it is so. */
+    private boolean landed;
+
     private boolean quarantined;
     private int zeroCopy;
     private int copied;
@@ -241,7 +244,7 @@ public final class SendReceipt {
     }
 
     private boolean due(Stage stage) {
-        return stage == null ? holds == 0 : reached.compareTo(stage) >= 0;
+        return stage == null ? landed : reached.compareTo(stage) >= 0;
     }
 
     /** When the stage was reached, by the clock of the system (CLOCK_REALTIME), if the kernel was asked to tell and did. */
@@ -267,7 +270,7 @@ public final class SendReceipt {
 
     /** Who has the memory. Asks nobody. */
     public synchronized Custody custody() {
-        return holds > 0 ? Custody.HELD : quarantined ? Custody.QUARANTINED : Custody.RELEASED;
+        return !landed ? Custody.HELD : quarantined ? Custody.QUARANTINED : Custody.RELEASED;
     }
 
     /** Waits until the kernel has let go of the buffer, or will never say so. The answer is HELD when the time passed first. */
@@ -277,7 +280,7 @@ public final class SendReceipt {
         }
         long deadline = System.nanoTime() + timeout.toNanos();
         synchronized (this) {
-            while (holds > 0) {
+            while (!landed) {
                 long left = (deadline - System.nanoTime() + 999_999) / 1_000_000;
                 if (left <= 0) {
                     break;
@@ -293,7 +296,7 @@ public final class SendReceipt {
         if (copied > 0) {
             return Path.COPIED;
         }
-        return holds == 0 && unknown == 0 && zeroCopy > 0 ? Path.ZERO_COPY : Path.UNKNOWN;
+        return landed && unknown == 0 && zeroCopy > 0 ? Path.ZERO_COPY : Path.UNKNOWN;
     }
 
     BufferLease lease() {
@@ -344,10 +347,13 @@ public final class SendReceipt {
             if (--holds > 0) {
                 return;
             }
-            told = takeDue();
         }
         lease.land(quarantined);
         transport.landed(this);
+        synchronized (this) {
+            landed = true;
+            told = takeDue();
+        }
         tell(told);
     }
 
