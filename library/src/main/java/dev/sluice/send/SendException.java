@@ -5,7 +5,7 @@ import java.util.Optional;
 
 /**
  * A send ended when the kernel had taken a part of it: the peer gets a beginning, and what follows on the stream would not be
- * understood. So the connection is to be closed. The cause says why; if nothing at all was taken, the cause itself is thrown.
+ * understood. So the sender refuses to send any more, and is to be closed. The cause says why; if nothing at all was taken, the cause itself is thrown.
  */
 public final class SendException extends SluiceException {
     private static final long serialVersionUID = 1L;

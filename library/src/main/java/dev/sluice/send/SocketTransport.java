@@ -76,6 +76,9 @@ final class SocketTransport extends Transport implements Waiter {
     /** Bytes of the stream that the kernel has taken; it has them a moment before they are counted. */
     private volatile long streamed;
 
+    /** Why the stream ends in the middle of a message, or null: what came behind it could not be told from its rest. */
+    private volatile String cutOff;
+
     /** Datagrams whose stamps were asked for. */
     private long stampedDatagrams;
 
@@ -180,6 +183,9 @@ final class SocketTransport extends Transport implements Waiter {
         try {
             if (!descriptor.isOpen()) {
                 throw new ClosedChannelException();
+            }
+            if (cutOff != null) {
+                throw new SluiceException(descriptor.name() + ": an earlier message was cut off: " + cutOff, "", 0);
             }
             awaitAllowance(lease.length(), deadline);
             return sendLocked(header, lease, upTo, deadline);
@@ -292,6 +298,7 @@ final class SocketTransport extends Transport implements Waiter {
             receipt.land(null, false);
         }
         if (streamedNow > 0) {
+            cutOff = cause.toString();
             String message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
             throw new SendException(
                     message + " (" + streamedNow + " bytes of the message were taken)",

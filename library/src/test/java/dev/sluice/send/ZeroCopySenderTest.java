@@ -329,6 +329,11 @@ class ZeroCopySenderTest {
                 SendReceipt receipt = failure.receipt().orElseThrow();
                 assertThat(receipt.bytes()).isEqualTo(failure.accepted());
                 assertThat(receipt.awaitReleased(Duration.ofMillis(20))).isEqualTo(Custody.HELD);
+                try (BufferPool small = BufferPool.open(10, 1)) {
+                    BufferLease next = small.lease().length(10);
+                    assertThatThrownBy(() -> sender.send(next)).hasMessageContaining("cut off");
+                    next.close();
+                }
                 sender.abort();
                 assertThat(receipt.awaitReleased(LONG)).isEqualTo(Custody.RELEASED);
             }
