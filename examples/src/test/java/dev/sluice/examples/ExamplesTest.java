@@ -7,6 +7,8 @@ import dev.sluice.io.Route;
 import dev.sluice.io.TransferResult;
 import dev.sluice.net.StreamListener;
 import dev.sluice.net.StreamSocket;
+import dev.sluice.send.BufferPool;
+import dev.sluice.send.ZeroCopySender;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -17,6 +19,7 @@ import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -95,9 +98,41 @@ class ExamplesTest {
         assertThat(second.toByteArray()).isEqualTo(Arrays.copyOfRange(data, 100_000, data.length));
     }
 
+    @Test
+    void framesArriveInEveryWayOfSendingThem() throws Exception {
+        byte[] film = new byte[5_000_000];
+        new Random(6).nextBytes(film);
+        try (StreamListener listener = StreamListener.listen(ANY_PORT)) {
+            CompletableFuture<byte[]> seen = CompletableFuture.supplyAsync(() -> readAll(listener), THREADS);
+            Frames.stream(
+                    Channels.newChannel(new ByteArrayInputStream(film)), StreamSocket.connect(listener.endpoint()));
+            assertThat(Arrays.mismatch(seen.get(), film)).isEqualTo(-1);
+
+            try (BufferPool pool = BufferPool.open(100_000, 2);
+                    StreamSocket socket = StreamSocket.connect(listener.endpoint());
+                    StreamSocket peer = listener.accept();
+                    ZeroCopySender sender = ZeroCopySender.open(socket)) {
+                CompletableFuture<Void> answering = run(() -> {
+                    ByteBuffer all = ByteBuffer.allocate(100_000 + 8 + 100_000 + 4);
+                    while (all.hasRemaining()) {
+                        peer.read(all);
+                    }
+                    assertThat(all.getLong(100_000)).isEqualTo(42);
+                    peer.write(ByteBuffer.wrap("250 OK".getBytes()));
+                });
+                assertThat(Frames.sendAndWait(sender, pool.lease().length(100_000), Duration.ofSeconds(10)))
+                        .isTrue();
+                assertThat(Frames.deliver(sender, 42, pool.lease().length(100_000)))
+                        .isTrue();
+                Frames.mail(sender, pool.lease().put("mail".getBytes()), socket);
+                answering.get();
+            }
+        }
+    }
+
     /** What the documents show is what is compiled and tested here. */
     @ParameterizedTest
-    @ValueSource(strings = {"README.md", "docs/guide.md"})
+    @ValueSource(strings = {"README.md", "docs/guide.md", "docs/zero-copy-send.md"})
     void theDocumentsShowCodeOfTheExamples(String document) throws IOException {
         Path root = Path.of("..").toAbsolutePath().normalize();
         StringBuilder sources = new StringBuilder();

@@ -23,6 +23,9 @@ public final class Watch implements Descriptor.Watcher {
     public static final VarHandle READ = slot("reader");
     public static final VarHandle WRITE = slot("writer");
 
+    /** Something may be in the error queue: completions of zero-copy sends, stamps. No error, for all that is known. */
+    public static final VarHandle ERRORS = slot("errors");
+
     private static final Object READY = "READY";
     private static final int READABLE = Polling.EPOLLIN | Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR;
     private static final int SPECIAL = Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR | Polling.EPOLLPRI;
@@ -49,6 +52,9 @@ public final class Watch implements Descriptor.Watcher {
 
     @SuppressWarnings("unused")
     private volatile Object writer;
+
+    @SuppressWarnings("unused")
+    private volatile Object errors;
 
     private static VarHandle slot(String name) {
         try {
@@ -149,7 +155,7 @@ public final class Watch implements Descriptor.Watcher {
      *
      * @param deadline in terms of {@link System#nanoTime}, or {@link Long#MAX_VALUE}
      */
-    void await(VarHandle direction, long deadline) throws IOException {
+    public void await(VarHandle direction, long deadline) throws IOException {
         Thread me = Thread.currentThread();
         if (!enter(direction, me)) {
             return;
@@ -213,6 +219,9 @@ public final class Watch implements Descriptor.Watcher {
         if ((mask & WRITABLE) != 0) {
             tell(WRITE, READY);
         }
+        if ((mask & Polling.EPOLLERR) != 0) {
+            tell(ERRORS, READY);
+        }
     }
 
     @SuppressWarnings("NonAtomicOperationOnVolatileField") // Two at once still change it.
@@ -241,6 +250,7 @@ public final class Watch implements Descriptor.Watcher {
     public void closing() {
         tell(READ, READY);
         tell(WRITE, READY);
+        tell(ERRORS, READY);
     }
 
     @Override

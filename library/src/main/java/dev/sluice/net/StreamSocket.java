@@ -228,6 +228,14 @@ public final class StreamSocket implements ByteChannel {
         return option(Sockets.SOL_SOCKET, Sockets.SO_SNDBUF, bytes);
     }
 
+    /**
+     * TCP_NOTSENT_LOWAT, tcp(7): the socket takes more only when fewer bytes than that have not left for the first time. So the
+     * kernel holds little beyond what is on its way. Does nothing on a Unix socket.
+     */
+    public StreamSocket notSentLowAt(int bytes) throws IOException {
+        return tcpOption(Sockets.TCP_NOTSENT_LOWAT, bytes);
+    }
+
     /** SO_RCVBUF in bytes, socket(7); the kernel doubles it for its own bookkeeping. */
     public StreamSocket receiveBuffer(int bytes) throws IOException {
         return option(Sockets.SOL_SOCKET, Sockets.SO_RCVBUF, bytes);

@@ -7,7 +7,9 @@ import dev.sluice.io.Endpoint;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channel;
+import java.nio.channels.DatagramChannel;
 import java.nio.channels.FileChannel;
+import java.nio.channels.NetworkChannel;
 import java.nio.channels.Pipe;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SelectableChannel;
@@ -39,7 +41,7 @@ import java.util.stream.Stream;
  * whether it still counts on it; of the time-outs the JDK knows nothing, and it bears a blocking read or write that says
  * EAGAIN. So they are ours to set and to take back at any time.
  *
- * <p>Pipes have O_NONBLOCK alone. It belongs to the open file, so the user's descriptor has it meanwhile, too. The mode
+ * <p>Pipes and datagram sockets have O_NONBLOCK alone. It belongs to the open file, so the user's descriptor has it meanwhile, too. The mode
  * that the user set, {@code isBlocking}, is back before the adoption is handed out.
  *
  * <p>The user's close neither sends FIN while the duplicate is open nor wakes a poll, so a thread looks every
@@ -177,6 +179,14 @@ public final class Adoption {
      * @throws Refusal if its descriptor can't be had, or not with certainty
      */
     public static Adoption of(Channel channel, Way way) throws Refusal {
+        if (channel instanceof DatagramChannel) {
+            throw new Refusal("a DatagramChannel, whose messages are no stream");
+        }
+        return ofAny(channel, way);
+    }
+
+    /** The same, also for a connected DatagramChannel, which nobody may be reading or writing meanwhile. */
+    public static Adoption ofAny(Channel channel, Way way) throws Refusal {
         if (channel instanceof FileChannel && Native.available()) {
             throw new Refusal("a FileChannel, whose descriptor is out of reach; use KernelFile.open(path)");
         }
@@ -234,10 +244,11 @@ public final class Adoption {
     }
 
     private static boolean ofTheJdk(SelectableChannel channel) {
-        boolean stream = channel instanceof SocketChannel socket && socket.isConnected()
+        boolean known = channel instanceof SocketChannel socket && socket.isConnected()
+                || channel instanceof DatagramChannel datagrams && datagrams.isConnected()
                 || channel instanceof Pipe.SourceChannel
                 || channel instanceof Pipe.SinkChannel;
-        return stream
+        return known
                 && channel.provider() == SelectorProvider.provider()
                 && channel.getClass().getName().startsWith("sun.nio.ch.");
     }
@@ -324,7 +335,7 @@ public final class Adoption {
     }
 
     private static String name(SelectableChannel channel, int fd) {
-        if (!(channel instanceof SocketChannel)) {
+        if (!(channel instanceof NetworkChannel)) {
             return "pipe " + fd;
         }
         Endpoint peer = Sockets.remoteAddress(fd);
@@ -335,11 +346,11 @@ public final class Adoption {
     /**
      * Waits until nobody is reading or writing the channel that way. Changing its mode would wait, too, but could not be
      * called off once somebody has lost patience, and would then hit the user's next read; an empty read or write waits for
-     * the same lock and does nothing.
+     * the same lock and does nothing. On a datagram socket it would take or send a message.
      */
     private static void awaitIdle(SelectableChannel channel, Way way) throws Refusal {
-        if (!channel.isBlocking()) {
-            // Nobody stays for long.
+        if (!channel.isBlocking() || channel instanceof DatagramChannel) {
+            // Nobody stays for long, or nobody may be there.
             return;
         }
         Probe probe = new Probe(new Side(channel, way));

@@ -19,6 +19,7 @@ public final class Sockets {
     public static final int AF_INET = 2;
     public static final int AF_INET6 = 10;
     public static final int SOCK_STREAM = 1;
+    public static final int SOCK_DGRAM = 2;
 
     public static final int SOL_SOCKET = 1;
     public static final int SO_REUSEADDR = 2;
@@ -31,14 +32,18 @@ public final class Sockets {
     public static final int SO_REUSEPORT = 15;
     public static final int SO_RCVTIMEO = 20;
     public static final int SO_SNDTIMEO = 21;
+    public static final int SO_TIMESTAMPING = 37;
     public static final int SO_DOMAIN = 39;
+    public static final int SO_ZEROCOPY = 60;
     public static final int IPPROTO_TCP = 6;
     public static final int TCP_NODELAY = 1;
     public static final int TCP_KEEPIDLE = 4;
     public static final int TCP_KEEPINTVL = 5;
     public static final int TCP_KEEPCNT = 6;
+    public static final int TCP_INFO = 11;
     public static final int TCP_CONGESTION = 13;
     public static final int TCP_USER_TIMEOUT = 18;
+    public static final int TCP_NOTSENT_LOWAT = 25;
     public static final int IPPROTO_IPV6 = 41;
     public static final int IPV6_V6ONLY = 26;
 
@@ -51,7 +56,29 @@ public final class Sockets {
     private static final int MSG_PEEK = 0x2;
     private static final int MSG_DONTWAIT = 0x40;
     private static final int MSG_NOSIGNAL = 0x4000;
+
+    /** The record ends here: nothing later is put into the same segment, which has room for one request of a stamp. */
+    public static final int MSG_EOR = 0x80;
+
+    /** More follows at once: the kernel waits for it. */
+    public static final int MSG_MORE = 0x8000;
+
+    public static final int MSG_ZEROCOPY = 0x4000000;
+
+    public static final int SOF_TIMESTAMPING_TX_SOFTWARE = 1 << 1;
+    public static final int SOF_TIMESTAMPING_SOFTWARE = 1 << 4;
+    public static final int SOF_TIMESTAMPING_OPT_ID = 1 << 7;
+    public static final int SOF_TIMESTAMPING_TX_SCHED = 1 << 8;
+    public static final int SOF_TIMESTAMPING_TX_ACK = 1 << 9;
+    public static final int SOF_TIMESTAMPING_OPT_TSONLY = 1 << 11;
+
+    /** Keys count from the call that set the option, whatever is under way then; since 6.2. */
+    public static final int SOF_TIMESTAMPING_OPT_ID_TCP = 1 << 16;
+
     private static final int SIOCOUTQ = 0x5411;
+    private static final int SIOCOUTQNSD = 0x894B;
+    static final int TCPI_BYTES_ACKED = 120;
+    private static final int TCP_CLOSE = 7;
 
     static final int TIMEVAL_SIZE_OF = 16;
     static final long TV_USEC = 8;
@@ -68,6 +95,7 @@ public final class Sockets {
     private static final MemorySegment ACCEPT4 = Native.function("accept4");
     private static final MemorySegment CONNECT = Native.function("connect");
     private static final MemorySegment SEND = Native.function("send");
+    private static final MemorySegment SENDMSG = Native.function("sendmsg");
     private static final MemorySegment RECV = Native.function("recv");
     private static final MemorySegment SHUTDOWN = Native.function("shutdown");
     private static final MemorySegment GETSOCKOPT = Native.function("getsockopt");
@@ -122,9 +150,23 @@ public final class Sockets {
     }
 
     public static long send(int fd, long address, long length) {
+        return send(fd, address, length, 0);
+    }
+
+    /** The same with {@link #MSG_MORE}, {@link #MSG_EOR}, {@link #MSG_ZEROCOPY}. */
+    public static long send(int fd, long address, long length, int flags) {
         long result;
         do {
-            result = Native.callLong(SEND, fd, address, length, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
+            result = Native.callLong(SEND, fd, address, length, flags | MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
+        } while (result == -Errno.EINTR);
+        return result;
+    }
+
+    /** sendmsg(2) of what a {@link Message} describes. */
+    static long send(int fd, long message, int flags) {
+        long result;
+        do {
+            result = Native.callLong(SENDMSG, fd, message, flags | MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0, 0);
         } while (result == -Errno.EINTR);
         return result;
     }
@@ -212,6 +254,39 @@ public final class Sockets {
             MemorySegment length = arena.allocateFrom(JAVA_INT, (int) block.byteSize());
             return Native.callInt(GETSOCKOPT, fd, SOL_SOCKET, option, block.address(), length.address(), 0);
         }
+    }
+
+    /**
+     * Ends the association by connecting to AF_UNSPEC. On TCP it resets the connection and drops what is queued, and every
+     * zero-copy send that this ends is told to the error queue, which a close would not do.
+     */
+    public static int disconnect(int fd) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment unspecified = arena.allocate(SOCKADDR_IN, 8);
+            return Native.callInt(CONNECT, fd, unspecified.address(), SOCKADDR_IN, 0, 0, 0);
+        }
+    }
+
+    /** How many bytes the peer's TCP has acknowledged since the connection was begun, SYN and FIN included; or −errno. */
+    public static long acknowledged(int fd) {
+        try (Arena arena = Arena.ofConfined()) {
+            int size = TCPI_BYTES_ACKED + Long.BYTES;
+            MemorySegment info = arena.allocate(size, 8);
+            MemorySegment length = arena.allocateFrom(JAVA_INT, size);
+            int result = Native.callInt(GETSOCKOPT, fd, IPPROTO_TCP, TCP_INFO, info.address(), length.address(), 0);
+            return result < 0 ? result : info.get(JAVA_LONG, TCPI_BYTES_ACKED);
+        }
+    }
+
+    /** Whether a TCP connection has ended on both sides, or was reset. */
+    public static boolean tcpClosed(int fd) {
+        // The first byte of struct tcp_info is the state, and the next three hold less than is asked for here.
+        return (option(fd, IPPROTO_TCP, TCP_INFO) & 0xFF) == TCP_CLOSE;
+    }
+
+    /** Bytes of a TCP socket that have not left for the first time, or −errno. */
+    public static int unsent(int fd) {
+        return Files.ioctlOut(fd, SIOCOUTQNSD);
     }
 
     /** Bytes that the peer's TCP has not acknowledged, or for a Unix socket a measure of what is unread; or −errno. */

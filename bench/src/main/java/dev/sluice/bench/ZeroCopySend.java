@@ -1,0 +1,349 @@
+package dev.sluice.bench;
+
+import com.sun.management.ThreadMXBean;
+import dev.sluice.send.BufferLease;
+import dev.sluice.send.BufferPool;
+import dev.sluice.send.SendReceipt;
+import dev.sluice.send.Stage;
+import dev.sluice.send.ZeroCopySender;
+import dev.sluice.send.ZeroCopySender.Policy;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.ByteBuffer;
+import java.nio.channels.DatagramChannel;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Zero-copy sends against plain ones. Over loopback, where the kernel always copies, to see that the policy costs nothing;
+ * over a device of a network namespace of its own that takes packets as they are (ifb), to see what it brings; and
+ * pipelined against waiting for every completion. Prints tables in Markdown. Parts: {@code --only part=loopback}, and so on.
+ */
+public final class ZeroCopySend {
+    private static final String SINK =
+            "ip link add sink0 type ifb && ip link set sink0 mtu 65535 up && ip addr add 10.9.9.1/24 dev sink0";
+
+    private static final Duration LONG = Duration.ofSeconds(60);
+    private static final int DATAGRAM = 65_000;
+
+    /** More than the caches hold. */
+    private static final int COLD = 1024;
+
+    /** One run of a contender. */
+    private record Run(double bytesPerSecond, double cpuPerByte) {}
+
+    private interface Contender {
+        void send(long bytes) throws Exception;
+    }
+
+    private ZeroCopySend() {}
+
+    public static void main(String[] args) throws Exception {
+        if (args.length > 0 && args[0].equals("in-namespace")) {
+            inNamespace(Options.parse(List.of(args).subList(1, args.length).toArray(String[]::new), 15, 256 << 20));
+            return;
+        }
+        if (CubicNetwork.holds(ZeroCopySend.class, args)) {
+            return;
+        }
+        Options options = Options.parse(args, 15, 256 << 20);
+        if (options.wants("part", "loopback")) {
+            loopback(options);
+        }
+        if (options.wants("part", "pipelined")) {
+            pipelined(options);
+        }
+        List<String> command = new ArrayList<>(List.of("unshare", "-n", "sh", "-c", SINK + " && exec \"$@\"", "sh"));
+        command.addAll(Party.javaCommand(System.getProperty("java.class.path"), ZeroCopySend.class, "in-namespace"));
+        command.addAll(List.of(args));
+        if (new ProcessBuilder(command).inheritIO().start().waitFor() != 0) {
+            System.err.println("datagrams are left out: no network namespace of our own; run it as root");
+        }
+    }
+
+    private static void inNamespace(Options options) throws Exception {
+        if (options.wants("part", "datagrams")) {
+            datagrams(options);
+        }
+        if (options.wants("part", "completions")) {
+            completions(options);
+        }
+    }
+
+    /** A connection under cubic whose far end is read by a thread. */
+    private static final class Wire implements AutoCloseable {
+        final SocketChannel near;
+        private final SocketChannel far;
+        private final Thread reader;
+        private volatile long read;
+
+        Wire() throws IOException {
+            try (ServerSocketChannel listener = ServerSocketChannel.open()) {
+                listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+                near = SocketChannel.open();
+                // Nagle would hold the last of a few small buffers back until the peer's delayed acknowledgement.
+                near.setOption(StandardSocketOptions.TCP_NODELAY, true);
+                near.connect(listener.getLocalAddress());
+                far = listener.accept();
+            }
+            reader = Thread.ofPlatform().daemon().start(() -> {
+                ByteBuffer buffer = ByteBuffer.allocateDirect(1 << 18);
+                try {
+                    int count;
+                    while ((count = far.read(buffer.clear())) >= 0) {
+                        read += count;
+                    }
+                } catch (IOException e) {
+                    // The end.
+                }
+            });
+        }
+
+        void awaitRead(long bytes) {
+            while (read < bytes) {
+                Thread.onSpinWait();
+            }
+        }
+
+        @Override
+        public void close() throws Exception {
+            near.close();
+            reader.join();
+            far.close();
+        }
+    }
+
+    private static void loopback(Options options) throws Exception {
+        System.out.printf("%n### Loopback TCP: the policy against plain sends%n%n");
+        System.out.println(
+                "| size | plain, MB/s | policy ÷ plain | always zero copy ÷ plain | CPU of policy ÷ plain |");
+        System.out.println("|---:|---:|---|---|---|");
+        for (int size = 1024; size <= 1 << 20; size *= 4) {
+            try (Wire plain = new Wire();
+                    Wire adaptive = new Wire();
+                    Wire always = new Wire();
+                    BufferPool pool = BufferPool.open(size, Math.max(16, (1 << 20) / size))) {
+                int length = size;
+                ByteBuffer buffer = ByteBuffer.allocateDirect(size);
+                ZeroCopySender byPolicy = ZeroCopySender.open(adaptive.near);
+                ZeroCopySender byZeroCopy =
+                        ZeroCopySender.over(always.near).policy(Policy.ALWAYS).open();
+                long[] total = new long[3];
+                Rounds<Run> rounds = play(
+                        options,
+                        bytes -> {
+                            for (long sent = 0; sent < bytes; sent += length) {
+                                plain.near.write(buffer.clear());
+                            }
+                            plain.awaitRead(total[0] += bytes);
+                        },
+                        bytes -> {
+                            sendAll(byPolicy, pool, length, bytes);
+                            adaptive.awaitRead(total[1] += bytes);
+                        },
+                        bytes -> {
+                            sendAll(byZeroCopy, pool, length, bytes);
+                            always.awaitRead(total[2] += bytes);
+                        });
+                System.out.printf(
+                        Locale.ROOT,
+                        "| %d KiB | %s | %s | %s | %s |%n",
+                        size / 1024,
+                        rounds.of(0, run -> run.bytesPerSecond() / 1e6),
+                        rounds.ratio(1, 0, Run::bytesPerSecond),
+                        rounds.ratio(2, 0, Run::bytesPerSecond),
+                        rounds.ratio(1, 0, Run::cpuPerByte));
+                byPolicy.close();
+                byZeroCopy.close();
+            }
+        }
+    }
+
+    private static void sendAll(ZeroCopySender sender, BufferPool pool, int size, long bytes) throws Exception {
+        for (long sent = 0; sent < bytes; sent += size) {
+            sender.send(pool.lease().length(size));
+        }
+    }
+
+    private static void pipelined(Options options) throws Exception {
+        System.out.printf("%n### Loopback TCP, 32 KiB by zero copy: pipelined against waiting for each completion%n%n");
+        System.out.println("| buffers | MB/s | ÷ waiting for each |");
+        System.out.println("|---:|---|---|");
+        int size = 32 * 1024;
+        for (int buffers : new int[] {2, 4, 16, 64}) {
+            try (Wire waits = new Wire();
+                    Wire flows = new Wire();
+                    BufferPool pool = BufferPool.open(size, buffers)) {
+                ZeroCopySender waiting =
+                        ZeroCopySender.over(waits.near).policy(Policy.ALWAYS).open();
+                ZeroCopySender flowing =
+                        ZeroCopySender.over(flows.near).policy(Policy.ALWAYS).open();
+                Rounds<Run> rounds = play(
+                        options,
+                        bytes -> {
+                            for (long sent = 0; sent < bytes; sent += size) {
+                                waiting.sendUntilReleased(pool.lease().length(size), LONG);
+                            }
+                        },
+                        bytes -> sendAll(flowing, pool, size, bytes));
+                System.out.printf(
+                        Locale.ROOT,
+                        "| %d | %s | %s |%n",
+                        buffers,
+                        rounds.of(1, run -> run.bytesPerSecond() / 1e6),
+                        rounds.ratio(1, 0, Run::bytesPerSecond));
+                waiting.close();
+                flowing.close();
+            }
+        }
+    }
+
+    private static void datagrams(Options options) throws Exception {
+        System.out.printf("%n### UDP over ifb, %d bytes: zero copy against plain sends%n%n", DATAGRAM);
+        System.out.println(
+                "| buffers | plain, GB/s | zero copy ÷ plain | CPU of zero copy ÷ plain | heap bytes per send |");
+        System.out.println("|---|---|---|---|---:|");
+        for (BufferPool.Pages pages : BufferPool.Pages.values()) {
+            for (boolean cold : new boolean[] {false, true}) {
+                datagrams(options, pages, cold, DATAGRAM);
+            }
+        }
+        System.out.printf("%n### UDP over ifb, cold buffers on small pages, by size%n%n");
+        System.out.println(
+                "| buffers | plain, GB/s | zero copy ÷ plain | CPU of zero copy ÷ plain | heap bytes per send |");
+        System.out.println("|---|---|---|---|---:|");
+        for (int size = 1024; size <= 32 * 1024; size *= 2) {
+            datagrams(options, BufferPool.Pages.SMALL, true, size);
+        }
+    }
+
+    private static void datagrams(Options options, BufferPool.Pages wish, boolean cold, int size) throws Exception {
+        int count = cold ? COLD : 1;
+        try (BufferPool pool = BufferPool.open(DATAGRAM, count, wish);
+                DatagramChannel one = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9));
+                DatagramChannel two = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9))) {
+            if (pool.pages() != wish) {
+                System.out.printf("| %s: not to be had, got %s | | | | |%n", wish, pool.pages());
+                return;
+            }
+            List<BufferLease> leases = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                leases.add(pool.lease().put(new byte[size]).freeze());
+            }
+            ZeroCopySender plain = ZeroCopySender.over(one).policy(Policy.NEVER).open();
+            ZeroCopySender zeroCopy =
+                    ZeroCopySender.over(two).policy(Policy.ALWAYS).open();
+            ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+            long[] allocated = new long[2];
+            Rounds<Run> rounds = play(options, bytes -> sendFrozen(plain, leases, bytes), bytes -> {
+                long before = threads.getCurrentThreadAllocatedBytes();
+                sendFrozen(zeroCopy, leases, bytes);
+                allocated[0] += threads.getCurrentThreadAllocatedBytes() - before;
+                allocated[1] += bytes / size;
+            });
+            System.out.printf(
+                    Locale.ROOT,
+                    "| %d B, %s, %s | %s | %s | %s | %d |%n",
+                    size,
+                    wish,
+                    cold ? "cold" : "one hot buffer",
+                    rounds.of(0, run -> run.bytesPerSecond() / 1e9),
+                    rounds.ratio(1, 0, Run::bytesPerSecond),
+                    rounds.ratio(1, 0, Run::cpuPerByte),
+                    allocated[0] / allocated[1]);
+            plain.close();
+            zeroCopy.close();
+            leases.forEach(BufferLease::close);
+        }
+    }
+
+    private static void sendFrozen(ZeroCopySender sender, List<BufferLease> leases, long bytes) throws IOException {
+        int next = 0;
+        for (long sent = 0; sent < bytes; sent += leases.getFirst().length()) {
+            sender.send(leases.get(next));
+            next = next + 1 == leases.size() ? 0 : next + 1;
+        }
+        sender.drain();
+    }
+
+    /** 1,000 sends over ten sockets, none drained, and then all at once; and each of them alone. */
+    private static void completions(Options options) throws Exception {
+        System.out.printf("%n### 1,000 sends in flight over 10 sockets%n%n");
+        List<ZeroCopySender> senders = new ArrayList<>();
+        try (BufferPool pool = BufferPool.open(4096, 1000)) {
+            for (int i = 0; i < 10; i++) {
+                DatagramChannel channel = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9));
+                senders.add(ZeroCopySender.over(channel)
+                        .policy(Policy.ALWAYS)
+                        .drainedByCaller()
+                        .open());
+            }
+            List<double[]> runs = new ArrayList<>();
+            ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+            for (int round = 0; round < 20 * options.rounds(); round++) {
+                List<BufferLease> leases = new ArrayList<>();
+                SendReceipt[] receipts = new SendReceipt[1000];
+                for (int i = 0; i < 1000; i++) {
+                    leases.add(pool.lease().length(4096));
+                }
+                long allocated = threads.getCurrentThreadAllocatedBytes();
+                for (int i = 0; i < 1000; i++) {
+                    receipts[i] = senders.get(i % 10).send(leases.get(i), Stage.QUEUED);
+                }
+                allocated = threads.getCurrentThreadAllocatedBytes() - allocated;
+                long nanos = System.nanoTime();
+                int drained = 0;
+                for (ZeroCopySender sender : senders) {
+                    drained += sender.drain();
+                }
+                nanos = System.nanoTime() - nanos;
+                if (round >= options.rounds()) {
+                    runs.add(new double[] {allocated / 1000.0, (double) nanos / Math.max(1, drained), drained});
+                }
+            }
+            System.out.println("| | median (quartiles) |");
+            System.out.println("|---|---|");
+            String[] names = {"heap bytes per send", "ns per completion", "completions of one drain"};
+            for (int i = 0; i < names.length; i++) {
+                int figure = i;
+                System.out.printf(
+                        "| %s | %s |%n",
+                        names[i],
+                        Rounds.Spread.of(
+                                runs.stream().mapToDouble(run -> run[figure]).toArray()));
+            }
+            for (ZeroCopySender sender : senders) {
+                sender.close();
+            }
+        }
+    }
+
+    /** In turn, after two rounds to warm up. */
+    private static Rounds<Run> play(Options options, Contender... contenders) throws Exception {
+        Rounds<Run> rounds = new Rounds<>();
+        long pid = ProcessHandle.current().pid();
+        long bytes = options.bytes() / (1 << 20) * (1 << 20);
+        for (int round = -2; round < options.rounds(); round++) {
+            List<Run> runs = new ArrayList<>();
+            for (Contender contender : contenders) {
+                long cpu = Libc.cpuNanos(pid);
+                long nanos = System.nanoTime();
+                contender.send(bytes);
+                nanos = System.nanoTime() - nanos;
+                cpu = Libc.cpuNanos(pid) - cpu;
+                runs.add(new Run(bytes * 1e9 / nanos, (double) cpu / bytes));
+            }
+            if (round >= 0) {
+                rounds.add(runs);
+            }
+        }
+        return rounds;
+    }
+}

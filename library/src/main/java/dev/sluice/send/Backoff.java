@@ -1,0 +1,126 @@
+package dev.sluice.send;
+
+/**
+ * Decides, buffer by buffer, whether zero copy is worth trying on a socket, from what the kernel said of those before. Never
+ * waits for an answer.
+ *
+ * <p>A first send is a probe. If the kernel says that it copied, which costs more than copying at once, the next 256 sends
+ * are copied, then there is another probe, then 512 and so on: routes change, so it is never given up.
+ */
+final class Backoff {
+    /** What the sends do at the moment. */
+    enum Mode {
+        /** One is out to learn what becomes of it; others copy meanwhile. */
+        PROBING,
+        /** Large sends are zero-copy. */
+        ON,
+        /** Sends copy for a while. */
+        OFF
+    }
+
+    private static final int FIRST_PAUSE = 256;
+    private static final int LONGEST_PAUSE = 1 << 18;
+    private static final int PAUSE_AFTER_REFUSAL = 32;
+
+    /** So many of the last four have to be copied for a pause. */
+    private static final int TOO_MANY = 3;
+
+    private final ZeroCopySender.Policy policy;
+    private final int threshold;
+
+    private Mode mode;
+    private int pause = FIRST_PAUSE;
+    private int left;
+    private boolean probeOut;
+    private int lastFour;
+    private String reason;
+
+    /**
+     * @param local whether the peer is on this machine, where the kernel always copies
+     * @param impossible why the socket can't do it at all, or null
+     */
+    Backoff(ZeroCopySender.Policy policy, int threshold, boolean local, String impossible) {
+        this.policy = impossible == null ? policy : ZeroCopySender.Policy.NEVER;
+        this.threshold = threshold;
+        this.mode = policy == ZeroCopySender.Policy.ALWAYS ? Mode.ON : Mode.PROBING;
+        this.reason = "no zero-copy send so far";
+        if (impossible != null) {
+            reason = impossible;
+            mode = Mode.OFF;
+        } else if (policy == ZeroCopySender.Policy.NEVER) {
+            reason = "zero copy is switched off for this sender";
+            mode = Mode.OFF;
+        } else if (local && policy == ZeroCopySender.Policy.ADAPTIVE) {
+            reason = "the peer is on this machine, where the kernel copies in any case";
+            mode = Mode.OFF;
+            left = pause;
+        }
+    }
+
+    /** Whether a buffer of this length goes by zero copy. */
+    synchronized boolean zeroCopy(int length) {
+        if (policy != ZeroCopySender.Policy.ADAPTIVE) {
+            return policy == ZeroCopySender.Policy.ALWAYS && length > 0;
+        }
+        if (mode == Mode.OFF && --left <= 0) {
+            mode = Mode.PROBING;
+            probeOut = false;
+        }
+        if (length < threshold || mode == Mode.OFF || probeOut) {
+            return false;
+        }
+        probeOut = mode == Mode.PROBING;
+        return true;
+    }
+
+    /** The kernel told of one send; true if that changed the mode. */
+    synchronized boolean told(boolean copied) {
+        lastFour = (lastFour << 1 | (copied ? 1 : 0)) & 0xF;
+        if (policy != ZeroCopySender.Policy.ADAPTIVE) {
+            reason = copied ? "the kernel copied" : "the kernel sent from the buffers";
+            return false;
+        }
+        Mode before = mode;
+        if (mode == Mode.PROBING) {
+            probeOut = false;
+            if (copied) {
+                pause(
+                        "the kernel copied what was sent by zero copy: loopback, a tap, or a device without scatter-gather");
+            } else {
+                mode = Mode.ON;
+                pause = FIRST_PAUSE;
+                reason = "the kernel sent from the buffers";
+            }
+        } else if (mode == Mode.ON && Integer.bitCount(lastFour) >= TOO_MANY) {
+            pause("the kernel copied most of the last sends");
+        }
+        return mode != before;
+    }
+
+    private void pause(String why) {
+        mode = Mode.OFF;
+        left = pause;
+        pause = Math.min(2 * pause, LONGEST_PAUSE);
+        lastFour = 0;
+        reason = why;
+    }
+
+    /** The kernel had no memory for a zero-copy send; true if that changed the mode. */
+    synchronized boolean refused(String why) {
+        reason = why;
+        boolean changes = policy == ZeroCopySender.Policy.ADAPTIVE && mode != Mode.OFF;
+        if (changes) {
+            mode = Mode.OFF;
+            left = PAUSE_AFTER_REFUSAL;
+        }
+        return changes;
+    }
+
+    synchronized Mode mode() {
+        return mode;
+    }
+
+    synchronized String reason() {
+        return reason;
+    }
+}
