@@ -46,10 +46,10 @@ public final class Sockets {
     private static final int SOCK_CLOEXEC = 0x80000;
     private static final int MSG_PEEK = 0x2;
     private static final int MSG_DONTWAIT = 0x40;
-    private static final int MSG_NOSIGNAL = 0x4000;
+    public static final int MSG_NOSIGNAL = 0x4000;
     private static final int SIOCOUTQ = 0x5411;
 
-    static final int SOCKADDR_STORAGE = 128;
+    public static final int SOCKADDR_STORAGE = 128;
     static final int SOCKADDR_IN = 16;
     static final int SOCKADDR_IN6 = 28;
     static final int SUN_PATH = 2;
@@ -202,7 +202,8 @@ public final class Sockets {
         }
     }
 
-    static int encode(Endpoint address, MemorySegment block) {
+    /** Writes the socket address into a block of {@link #SOCKADDR_STORAGE} bytes; its length. */
+    public static int encode(Endpoint address, MemorySegment block) {
         return switch (address) {
             case Endpoint.Tcp tcp -> encodeTcp(block, InetAddress.ofLiteral(tcp.host()), tcp.port());
             case Endpoint.Unix unix -> encodeUnix(block, unix.path(), SUN_PATH);

@@ -1,0 +1,6 @@
+package dev.sluice.ring;
+
+/** Placeholder. */
+public final class SharedRing {
+    private SharedRing() {}
+}
