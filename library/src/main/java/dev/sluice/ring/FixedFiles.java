@@ -12,6 +12,7 @@ import java.util.BitSet;
 final class FixedFiles {
     static final int NONE = -1;
     private static final int SIZE = 1024;
+    private static final MemorySegment NOBODY = Arena.global().allocateFrom(JAVA_INT, NONE);
 
     private final BitSet taken = new BitSet();
     private boolean available;
@@ -31,31 +32,36 @@ final class FixedFiles {
     /** The index of the descriptor from now on, or {@link #NONE}. */
     int add(SharedRing ring, int fd) throws IOException {
         int index = take();
-        if (index != NONE && update(ring, index, fd) != 1) {
-            give(index);
+        if (index == NONE) {
             return NONE;
         }
-        return index;
-    }
-
-    void remove(SharedRing ring, int index) throws IOException {
-        if (update(ring, index, NONE) == 1) {
-            give(index);
-        }
-    }
-
-    private static int update(SharedRing ring, int index, int fd) throws IOException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment number = arena.allocateFrom(JAVA_INT, fd);
-            long address = number.address();
-            return ring.perform(
-                    new Request() {
-                        @Override
-                        void fill(Submission submission) {
-                            submission.raw(Operation.FILES_UPDATE.ordinal(), -1, index, address, 1, 0);
-                        }
-                    },
-                    Long.MAX_VALUE);
+            if (ring.perform(new Update(arena.allocateFrom(JAVA_INT, fd), index), Long.MAX_VALUE) == 1) {
+                return index;
+            }
+        }
+        give(index);
+        return NONE;
+    }
+
+    /** Does not wait: who gets the index next comes behind us in the queue. */
+    void remove(SharedRing ring, int index) {
+        ring.thread().submit(new Update(NOBODY, index));
+        give(index);
+    }
+
+    private static final class Update extends Request {
+        private final MemorySegment number;
+        private final int index;
+
+        Update(MemorySegment number, int index) {
+            this.number = number;
+            this.index = index;
+        }
+
+        @Override
+        void fill(Submission submission) {
+            submission.updateFiles(number, index);
         }
     }
 

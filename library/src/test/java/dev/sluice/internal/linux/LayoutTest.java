@@ -123,7 +123,7 @@ class LayoutTest {
             Map.entry("SUN_PATH_MAX", "sizeof(((struct sockaddr_un *) 0)->sun_path)"));
 
     /** Different on the two targets, and therefore checked by themselves. */
-    private static final Set<String> PER_TARGET = Set.of("DATA", "EVENT_SIZE");
+    private static final Set<String> PER_TARGET = Set.of("DATA", "EVENT_SIZE", "O_DIRECT_X86", "O_DIRECT_ARM");
 
     private static final String HEADERS = """
             #define _GNU_SOURCE
@@ -151,6 +151,7 @@ class LayoutTest {
     /** What the calls of six longs, and the offsets written as numbers in the code, take for granted. */
     private static final List<String> ASSUMED = List.of(
             "sizeof(long) == 8",
+            "O_DIRECT == DIRECT",
             "sizeof(size_t) == 8",
             "sizeof(ssize_t) == 8",
             "sizeof(off_t) == 8",
@@ -249,6 +250,7 @@ class LayoutTest {
         equations.removeIf(equation -> !known(equation, names));
         StringBuilder source = new StringBuilder(HEADERS);
         source.append("#ifndef __" + target + "__\n#error this is not the compiler for " + target + "\n#endif\n");
+        source.append("#define DIRECT " + (target.equals("x86_64") ? 0x4000 : 0x10000) + "\n");
         source.append("#define EVENT_SIZE " + eventSize + "\n#define DATA " + data + "\n");
         for (String equation : equations) {
             source.append("_Static_assert(")
