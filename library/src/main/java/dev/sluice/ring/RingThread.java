@@ -50,6 +50,7 @@ final class RingThread {
     private boolean cancelled;
     private boolean listening;
     private int failures;
+    private final Ring.Handler handler = this::completed;
 
     private RingThread(long holdUpNanos, int wakeUp) {
         this.holdUpNanos = holdUpNanos;
@@ -225,8 +226,17 @@ final class RingThread {
             hold();
             more = take();
         }
-        enter(!more && maySleep());
-        ring.reap(this::completed);
+        try {
+            enter(!more && maySleep());
+            ring.reap(handler);
+            failures = 0;
+        } catch (SluiceException e) {
+            // Nothing is lost by that: what the kernel did not take is still queued, what it has will complete.
+            if (++failures > MAX_FAILURES) {
+                throw e;
+            }
+            LockSupport.parkNanos(this, 1_000_000L * failures);
+        }
     }
 
     /** Waits for others to come before what is queued is handed over; completions wait, too. */
@@ -282,24 +292,20 @@ final class RingThread {
     }
 
     private void enter(boolean sleep) throws IOException {
-        try {
-            int queued = ring.queued();
-            boolean wait = sleep || slots.full() || closing && slots.live() > 0;
-            if (queued > 0 || wait) {
-                enters = enters + 1;
+        int queued = ring.queued();
+        boolean wait = sleep || slots.full() || closing && slots.live() > 0;
+        if (queued > 0 || wait) {
+            enters = enters + 1;
+            try {
                 int taken = ring.submitAndWait(wait ? 1 : 0);
                 if (taken == 0 && queued > 0 && ring.peek() == null) {
                     // The kernel is short of memory: asking again at once would be spinning.
                     LockSupport.parkNanos(this, 1_000_000);
                 }
+            } finally {
+                asleep = false;
             }
-            failures = 0;
-        } catch (SluiceException e) {
-            if (++failures > MAX_FAILURES) {
-                throw e;
-            }
-            LockSupport.parkNanos(this, 1_000_000L * failures);
-        } finally {
+        } else {
             asleep = false;
         }
     }
