@@ -17,7 +17,7 @@ final class FixedFiles {
     private final BitSet taken = new BitSet();
     private boolean available;
 
-    /** On the ring's thread. A kernel that refuses leaves us with ordinary descriptors. */
+    /** On the ring's thread. */
     void register(Ring ring) {
         int[] empty = new int[SIZE];
         Arrays.fill(empty, NONE);

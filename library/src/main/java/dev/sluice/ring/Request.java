@@ -13,6 +13,9 @@ abstract class Request {
     /** Of the ring's thread: where it is known by, or −1 while the kernel does not have it. */
     int slot = -1;
 
+    /** Of the ring's thread: cancelled before it was started. */
+    boolean dropped;
+
     private final Thread waiter = Thread.currentThread();
     private int result;
     private Throwable failure;

@@ -184,7 +184,6 @@ final class RingThread {
     /** Asks for another request to end. */
     static final class Cancel extends Request {
         private final Request target;
-        private long id;
 
         Cancel(Request target) {
             this.target = target;
@@ -192,7 +191,7 @@ final class RingThread {
 
         @Override
         void fill(Submission submission) {
-            submission.cancel(id);
+            throw new AssertionError("made by the thread itself");
         }
     }
 
@@ -263,13 +262,15 @@ final class RingThread {
 
     private void start(Request request) {
         if (request instanceof Cancel cancel) {
-            // Queued after its target, so that is in the kernel, or over.
+            // The target is in the kernel, or over; or, if a close was quick, not yet queued.
             if (cancel.target.slot >= 0) {
                 ring.next().cancel(slots.id(cancel.target)).id(NOBODY);
+            } else {
+                cancel.target.dropped = true;
             }
             return;
         }
-        if (closing) {
+        if (closing || request.dropped) {
             request.finish(-Errno.ECANCELED);
             return;
         }

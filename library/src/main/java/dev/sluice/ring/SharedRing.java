@@ -3,6 +3,8 @@ package dev.sluice.ring;
 import dev.sluice.internal.linux.Native;
 import dev.sluice.io.SluiceException;
 import dev.sluice.loop.BlockingPool;
+import dev.sluice.loop.DescriptorStream;
+import dev.sluice.loop.SocketStream;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Locale;
@@ -23,16 +25,24 @@ import java.util.concurrent.locks.LockSupport;
 public final class SharedRing implements AutoCloseable {
     private static final int ENTRIES = 256;
 
+    /** What connections that wait for data share: as much memory as can arrive in one round of the ring. */
+    private static final int BUFFERS = 64;
+
+    private static final int BUFFER_SIZE = 16 * 1024;
+
     private final RingThread thread;
     private final String reason;
     private final FixedFiles files = new FixedFiles();
+
+    /** Of the ring's thread; there is no other user. */
+    private BufferRing buffers;
 
     private SharedRing(int entries, Duration holdUp) throws IOException {
         String why = unavailable();
         RingThread started = null;
         if (why == null) {
             try {
-                started = RingThread.start(entries, holdUp.toNanos(), files::register);
+                started = RingThread.start(entries, holdUp.toNanos(), this::register);
             } catch (SluiceException e) {
                 why = e.getMessage();
             }
@@ -42,6 +52,16 @@ public final class SharedRing implements AutoCloseable {
         }
         thread = started;
         reason = why;
+    }
+
+    /** On the ring's thread. A kernel that refuses leaves us with ordinary descriptors and buffers. */
+    private void register(Ring ring) {
+        files.register(ring);
+        try {
+            buffers = ring.registry().bufferRing(0, BUFFERS, BUFFER_SIZE);
+        } catch (IOException e) {
+            buffers = null;
+        }
     }
 
     private static String mode() {
@@ -171,6 +191,19 @@ public final class SharedRing implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         return request.result();
+    }
+
+    /**
+     * Means for {@link dev.sluice.net.StreamSocket#connect} and {@link dev.sluice.net.StreamListener#listen}: sockets that
+     * accept, read, write and wait by this ring, or by readiness where there is no ring. Close them before the ring.
+     */
+    public SocketStream.Factory sockets() {
+        return descriptor -> thread == null ? new DescriptorStream(descriptor) : new RingStream(this, descriptor);
+    }
+
+    /** Filled on the ring's thread, or null. */
+    BufferRing buffers() {
+        return buffers;
     }
 
     /** The ring's thread, or null. */

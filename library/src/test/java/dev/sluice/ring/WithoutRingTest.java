@@ -27,7 +27,7 @@ import org.opentest4j.TestAbortedException;
 @Timeout(90)
 @ExtendWith(LeakCheck.class)
 class WithoutRingTest {
-    private static final List<Class<?>> CONTRACT = List.of(RingFileTest.class);
+    private static final List<Class<?>> CONTRACT = List.of(RingFileTest.class, RingSocketTest.class);
 
     @TempDir
     Path directory;
