@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Timeout;
 class TrapsDocumentTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final Pattern NAMED = Pattern.compile("`(\\w+Test)?(#(\\w+))?`");
-    private static final Map<String, Integer> ROWS = Map.of("S", 37, "J", 11, "Z", 26, "G", 18);
+    private static final Map<String, Integer> ROWS = Map.of("S", 37, "J", 11, "Z", 26, "G", 18, "R", 22, "U", 37);
 
     private static List<String> lines;
 

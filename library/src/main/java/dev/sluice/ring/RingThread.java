@@ -29,6 +29,8 @@ final class RingThread {
 
     private static final long NOBODY = -2;
 
+    private static final int CROWD = 4;
+
     /** How often in a row io_uring_enter may fail for good, with ever longer pauses, before the ring is given up. */
     private static final int MAX_FAILURES = 50;
 
@@ -227,7 +229,10 @@ final class RingThread {
         }
         try {
             enter(!more && maySleep());
-            ring.reap(handler);
+            if (ring.reap(handler) >= CROWD) {
+                // Those who were woken are about to ask for more: together, if they get to run before us.
+                Thread.yield();
+            }
             failures = 0;
         } catch (SluiceException e) {
             // Nothing is lost by that: what the kernel did not take is still queued, what it has will complete.
@@ -277,9 +282,11 @@ final class RingThread {
         Submission entry = ring.next();
         try {
             request.fill(entry);
+            entry.alone();
             entry.id(slots.put(request));
         } catch (Throwable t) {
             // The entry is taken already: it does nothing, for nobody.
+            entry.clear();
             entry.nop().id(NOBODY);
             request.finish(t);
         }

@@ -6,7 +6,11 @@ import dev.sluice.loop.BlockingPool;
 import dev.sluice.loop.DescriptorStream;
 import dev.sluice.loop.SocketStream;
 import java.io.IOException;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
 
@@ -191,6 +195,26 @@ public final class SharedRing implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         return request.result();
+    }
+
+    /**
+     * Writes one buffer to many channels, all at once, with few system calls: a slow one holds up nobody else. Parks until
+     * the last has it all, or has failed, or the time is over, or the thread is interrupted, which cuts off the rest. The
+     * buffer is neither changed nor needed any more then; a heap buffer is copied, once. One writer at a time per channel.
+     *
+     * @param timeout zero for no time-out
+     * @param sinks channels of the library: sockets, pipes, {@link dev.sluice.file.KernelFile}s, each at its position
+     * @return what became of it, in the order of the sinks
+     * @throws IllegalArgumentException if one of them is somebody else's
+     */
+    public List<Delivery> fanOut(ByteBuffer buffer, Duration timeout, List<? extends WritableByteChannel> sinks) {
+        long nanos = timeout.toNanos();
+        try {
+            return FanOut.run(thread, buffer, nanos <= 0 ? Long.MAX_VALUE : System.nanoTime() + nanos, sinks);
+        } finally {
+            Reference.reachabilityFence(buffer);
+            Reference.reachabilityFence(sinks);
+        }
     }
 
     /**

@@ -46,10 +46,22 @@ public final class Submission {
     Submission at(int index) {
         at = index * size;
         scratchAt = index * SCRATCH;
+        clear();
+        return this;
+    }
+
+    /** Nothing at all, whatever has been made of the entry. */
+    void clear() {
         for (long i = 0; i < size; i += Long.BYTES) {
             entries.set(JAVA_LONG, at + i, 0);
         }
-        return this;
+    }
+
+    /** Takes away what would tie the entry to those around it, which are other people's. */
+    void alone() {
+        int ties = Rings.IOSQE_IO_LINK | Rings.IOSQE_IO_HARDLINK | Rings.IOSQE_IO_DRAIN;
+        long place = at + Rings.SQE_FLAGS;
+        entries.set(JAVA_BYTE, place, (byte) (entries.get(JAVA_BYTE, place) & ~ties));
     }
 
     static long address(MemorySegment buffer) {

@@ -178,7 +178,10 @@ class SharedRingTest {
     @Test
     @DisplayName("an entry that throws is its caller's trouble alone")
     void throwingEntry() throws Exception {
-        assertThatThrownBy(() -> ring.perform(s -> s.read(0, MemorySegment.ofArray(new byte[1]), 0)))
+        assertThatThrownBy(() -> ring.perform(s -> {
+                    s.nop().link();
+                    s.read(0, MemorySegment.ofArray(new byte[1]), 0);
+                }))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThat(ring.perform(Submission::nop)).isZero();
         assertThatThrownBy(() -> ring.perform(s -> {
