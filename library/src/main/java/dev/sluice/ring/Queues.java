@@ -34,7 +34,7 @@ final class Queues implements AutoCloseable {
     private final int completionShift;
     private final int completionMask;
 
-    /** Of the owner: what has been taken, which the kernel is told after each entry. */
+    /** Of the owner: what has been taken, which the kernel is told by {@link #publishHead}. */
     int completionHead;
 
     /** How far completions are known to reach, so that not every one of them costs a look at the kernel's counter. */
@@ -125,9 +125,9 @@ final class Queues implements AutoCloseable {
         return completionsAt + ((long) (completionHead & completionMask) << completionShift);
     }
 
-    /** Release: the kernel may write over the entry only after we have read it. */
-    void advance() {
-        WORD.setRelease(tail, completionHeadAt, ++completionHead);
+    /** Release: the kernel may write over the entries only after we have read them. */
+    void publishHead() {
+        WORD.setRelease(tail, completionHeadAt, completionHead);
     }
 
     @Override

@@ -48,6 +48,9 @@ public final class Ring implements AutoCloseable {
     /** Where the next entry goes. What lies before it belongs to the kernel once the shared tail has been set to it. */
     private int tail;
 
+    /** How far the kernel is known to have taken entries; it may be further. */
+    private int knownHead;
+
     private long inFlight;
 
     Ring(int fd, RingSetup setup, MemorySegment params) throws IOException {
@@ -69,6 +72,7 @@ public final class Ring implements AutoCloseable {
     private void use(Queues mapped) {
         queues = mapped;
         tail = mapped.submissionTail();
+        knownHead = mapped.submissionHead();
         submission.over(mapped.submissions, mapped.submissionSize, mapped.scratch);
     }
 
@@ -164,12 +168,20 @@ public final class Ring implements AutoCloseable {
 
     /** An entry, all zero, for the next request: a no-op unless something is made of it. */
     public Submission next() {
-        if (room() <= 0) {
+        if (tail - knownHead >= queues.submissionCount && tail - refreshHead() >= queues.submissionCount) {
             throw new IllegalStateException(
                     "the submission queue is full: submit() first, and if that takes nothing, reap() first");
         }
+        // Counted after the entry has been touched, which another thread would not have got past.
+        submission.at(tail & queues.submissionMask);
+        tail++;
         inFlight++;
-        return submission.at(tail++ & queues.submissionMask);
+        return submission;
+    }
+
+    private int refreshHead() {
+        knownHead = queues.submissionHead();
+        return knownHead;
     }
 
     void uncounted() {
@@ -273,13 +285,18 @@ public final class Ring implements AutoCloseable {
     public int reap(Handler handler) throws IOException {
         int count = 0;
         Completion next;
-        while ((next = peek()) != null) {
-            try {
-                handler.completed(next);
-            } finally {
-                advance();
+        try {
+            while ((next = peek()) != null) {
                 count++;
+                try {
+                    handler.completed(next);
+                } finally {
+                    taken();
+                }
             }
+        } finally {
+            // Once for all of them.
+            queues.publishHead();
         }
         return count;
     }
@@ -288,7 +305,8 @@ public final class Ring implements AutoCloseable {
     public Completion peek() throws IOException {
         Queues q = queues;
         if (q.completionHead == q.knownTail && q.completionHead == (q.knownTail = q.completionTail())) {
-            // Those that did not fit, or that were deferred, come only to whoever enters.
+            q.publishHead();
+            // Those that did not fit, or that were deferred, come only to whoever enters, once there is room.
             if ((q.flags() & (Rings.IORING_SQ_CQ_OVERFLOW | Rings.IORING_SQ_TASKRUN)) == 0) {
                 return null;
             }
@@ -302,15 +320,20 @@ public final class Ring implements AutoCloseable {
 
     /** Takes the completion that {@link #peek} gave. */
     public void advance() {
-        Queues q = queues;
-        if (q.completionHead == q.knownTail) {
+        if (queues.completionHead == queues.knownTail) {
             throw new IllegalStateException("no completion was peeked at");
         }
-        if ((q.completions.get(JAVA_INT, q.completionAt() + Rings.CQE_FLAGS) & Rings.IORING_CQE_F_MORE) == 0
-                && inFlight > 0) {
+        taken();
+        queues.publishHead();
+    }
+
+    private void taken() {
+        Queues q = queues;
+        boolean last = (q.completions.get(JAVA_INT, q.completionAt() + Rings.CQE_FLAGS) & Rings.IORING_CQE_F_MORE) == 0;
+        if (last && inFlight > 0) {
             inFlight--;
         }
-        q.advance();
+        q.completionHead++;
     }
 
     /**

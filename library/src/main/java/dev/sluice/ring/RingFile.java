@@ -25,7 +25,7 @@ import java.util.Locale;
 
 /**
  * A file that is read and written at offsets, by any number of threads at once, each of which parks until its call is done;
- * no carrier of virtual threads and no pool thread is held meanwhile. There is no position to move; {@link #channel} has one.
+ * no carrier of virtual threads and no pool thread is held meanwhile. What the page cache has is read without the ring. There is no position to move; {@link #channel} has one.
  *
  * <p>Direct buffers go to the kernel as they are: while a call lasts nobody may close the arena of one. Others are copied
  * through a buffer of the library. An interrupt cancels a call that has not begun, with
@@ -177,7 +177,7 @@ public final class RingFile implements Closeable {
     }
 
     private int readInto(ByteBuffer buffer, long offset) throws IOException {
-        int count = call(Operation.READ, offset, address(buffer), buffer.remaining(), buffer);
+        int count = readOnce(offset, address(buffer), buffer.remaining(), buffer);
         buffer.position(buffer.position() + count);
         return count;
     }
@@ -186,7 +186,7 @@ public final class RingFile implements Closeable {
         CopyBuffer copy = CopyBuffer.borrowBriefly();
         try {
             int length = Math.min(CopyBuffer.SIZE, buffer.remaining());
-            int count = call(Operation.READ, offset, copy.address(), length, copy);
+            int count = readOnce(offset, copy.address(), length, copy);
             buffer.put(copy.view().limit(count));
             return count;
         } finally {
@@ -200,7 +200,7 @@ public final class RingFile implements Closeable {
         try {
             int before = (int) (offset % BLOCK);
             int wanted = Math.min(CopyBuffer.SIZE - before, buffer.remaining());
-            int count = call(Operation.READ, offset - before, copy.address(), roundUp(before + wanted), copy);
+            int count = readOnce(offset - before, copy.address(), roundUp(before + wanted), copy);
             int found = Math.clamp(count - before, 0, wanted);
             buffer.put(copy.view().limit(before + found).position(before));
             return found;
@@ -372,8 +372,22 @@ public final class RingFile implements Closeable {
         }
     }
 
-    private int call(Operation operation, long offset, long address, int length, Object memory) throws IOException {
-        return call(direct == null ? plain : direct, operation, offset, address, length, 0, memory);
+    /** What the page cache has is had at once: only those who have to wait for the disk go by the ring. */
+    private int readOnce(long offset, long address, int length, Object memory) throws IOException {
+        if (direct != null) {
+            return call(direct, Operation.READ, offset, address, length, 0, memory);
+        }
+        enter(plain);
+        try {
+            long cached = Files.readCachedAt(plain.descriptor.fd(), address, length, offset);
+            if (cached >= 0) {
+                return (int) cached;
+            }
+        } finally {
+            plain.descriptor.release();
+            Reference.reachabilityFence(memory);
+        }
+        return call(plain, Operation.READ, offset, address, length, 0, memory);
     }
 
     private int call(

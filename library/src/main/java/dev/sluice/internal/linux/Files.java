@@ -31,6 +31,8 @@ public final class Files {
     public static final int S_IFREG = 0x8000;
     public static final int S_IFSOCK = 0xC000;
 
+    private static final int RWF_NOWAIT = 8;
+
     public static final int SEEK_SET = 0;
     public static final int SEEK_CUR = 1;
 
@@ -62,6 +64,7 @@ public final class Files {
     private static final MemorySegment PWRITE = Native.function("pwrite");
     private static final MemorySegment PREADV = Native.function("preadv");
     private static final MemorySegment PWRITEV = Native.function("pwritev");
+    private static final MemorySegment PREADV2 = Native.function("preadv2");
     private static final MemorySegment FDATASYNC = Native.function("fdatasync");
     private static final MemorySegment FALLOCATE = Native.function("fallocate");
     private static final MemorySegment LSEEK = Native.function("lseek");
@@ -121,6 +124,11 @@ public final class Files {
 
     public static long writeAt(int fd, long address, long length, long offset) {
         return positioned(PWRITE, fd, address, length, offset);
+    }
+
+    /** preadv2(2) of what the page cache has, never waiting for a disk: −EAGAIN if it has nothing. */
+    public static long readCachedAt(int fd, long address, long length, long offset) {
+        return Native.oneVector(PREADV2, fd, address, length, offset, RWF_NOWAIT);
     }
 
     /** preadv(2) of {@code count} iovecs. */

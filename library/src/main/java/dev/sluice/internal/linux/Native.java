@@ -168,6 +168,26 @@ public final class Native {
         return result;
     }
 
+    /** {@code preadv2} and {@code pwritev2} of one buffer, whose iovec is the two words of the cell. */
+    static long oneVector(MemorySegment function, int fd, long address, long length, long offset, int flags) {
+        int slot = slot();
+        MemorySegment cell = borrow(slot);
+        cell.set(JAVA_LONG, FIRST_WORD, address);
+        cell.set(JAVA_LONG, SECOND_WORD, length);
+        long result;
+        try {
+            result = (long) State.CALL.invokeExact(
+                    function, cell, (long) fd, cell.address() + FIRST_WORD, 1L, offset, (long) flags, 0L);
+        } catch (Throwable t) {
+            throw impossible(t);
+        }
+        if (result == -1) {
+            result = -cell.get(JAVA_INT, ERRNO);
+        }
+        FREE_CELLS.lazySet(slot, cell);
+        return result;
+    }
+
     private static int invokeInt(
             MemorySegment function, MemorySegment cell, long a, long b, long c, long d, long e, long f) {
         try {
