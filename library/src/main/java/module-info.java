@@ -10,6 +10,7 @@ module dev.sluice {
     exports dev.sluice.net;
     exports dev.sluice.pipe;
     exports dev.sluice.send;
+    exports dev.sluice.ring;
     exports dev.sluice.internal.fd to
             dev.sluice.relay;
     exports dev.sluice.internal.linux to

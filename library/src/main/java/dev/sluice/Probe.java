@@ -171,15 +171,30 @@ final class Probe {
     }
 
     private void ring() {
+        if (System.getProperty("sluice.ring", "auto").equalsIgnoreCase("off")) {
+            add("ring", false, "the ring is switched off by -Dsluice.ring=off", "-Dsluice.ring=auto");
+            return;
+        }
         int ring = Rings.setup(1);
         if (ring >= 0) {
             Files.close(ring);
         }
         boolean disabled = number("/proc/sys/kernel/io_uring_disabled") > 0;
-        String kernel = ring >= 0 ? "would offer it" : "refuses it, " + Errno.name(-ring);
-        String remedy =
+        String remedy = switch (-ring) {
+            case Errno.EPERM, Errno.ENOSYS ->
                 disabled ? "sysctl -w kernel.io_uring_disabled=0" : SANDBOX + ", or boot a kernel with io_uring";
-        add("ring", false, "io_uring is not used by this version; the kernel " + kernel, ring >= 0 ? "" : remedy);
+            case Errno.ENOMEM -> "raise the limit of locked memory (ulimit -l)";
+            default -> Errno.remedy(-ring);
+        };
+        String detail = ring >= 0
+                ? "io_uring works"
+                : "io_uring says " + Errno.name(-ring) + "; files and sockets of the ring work by ordinary calls";
+        add("ring", ring >= 0, detail, ring >= 0 ? "" : remedy);
+        add("locked memory", true, "ulimit -l is " + limit("Max locked memory") + ", for registered buffers", "");
+    }
+
+    private static String limit(String name) {
+        return status("/proc/self/limits", name).split(" +")[0];
     }
 
     private void flightRecorder() {
@@ -197,7 +212,7 @@ final class Probe {
     }
 
     private void descriptors() {
-        String limit = status("/proc/self/limits", "Max open files").split(" +")[0];
+        String limit = limit("Max open files");
         boolean few = limit.matches("\\d{1,18}") && Long.parseLong(limit) < FEW_DESCRIPTORS;
         add(
                 "descriptors",

@@ -16,7 +16,16 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Timeout(60)
 class CapabilitiesTest {
     private static final List<String> OF_THE_KERNEL = List.of(
-            "native", "tee", "splice", "large pipes", "sendfile", "copy_file_range", "epoll", "adoption", "ring");
+            "native",
+            "tee",
+            "splice",
+            "large pipes",
+            "sendfile",
+            "copy_file_range",
+            "epoll",
+            "adoption",
+            "ring",
+            "locked memory");
     private static final List<String> OF_THE_PROCESS =
             List.of("flight recorder", "descriptors", "pipe-max-size", "pipe-user-pages-soft", "processors");
 

@@ -23,7 +23,7 @@ class TrapsDocumentTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final Pattern NAMED = Pattern.compile("`(\\w+Test)?(#(\\w+))?`");
     private static final Map<String, Integer> ROWS =
-            Map.of("S", 37, "J", 11, "Z", 26, "G", 18, "M", 18, "T", 8, "O", 10);
+            Map.of("S", 37, "J", 11, "Z", 26, "G", 18, "M", 18, "T", 8, "O", 10, "R", 22, "U", 37);
 
     private static List<String> lines;
 

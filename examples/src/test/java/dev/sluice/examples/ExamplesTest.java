@@ -20,7 +20,9 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -130,9 +132,45 @@ class ExamplesTest {
         }
     }
 
+    @Test
+    void aBroadcastReachesEverybody() throws Exception {
+        try (StreamListener listener = StreamListener.listen(ANY_PORT)) {
+            List<StreamSocket> far = new ArrayList<>();
+            List<StreamSocket> near = new ArrayList<>();
+            for (int i = 0; i < 5; i++) {
+                far.add(StreamSocket.connect(listener.endpoint()));
+                near.add(listener.accept());
+            }
+            near.getLast().close();
+
+            List<StreamSocket> left = Broadcast.send(ByteBuffer.wrap(new byte[] {1, 2, 3}), near);
+
+            assertThat(left).containsExactlyElementsOf(near.subList(0, 4));
+            for (int i = 0; i < 4; i++) {
+                ByteBuffer in = ByteBuffer.allocate(3);
+                assertThat(far.get(i).read(in)).isEqualTo(3);
+                assertThat(in.array()).containsExactly(1, 2, 3);
+            }
+            far.forEach(StreamSocket::close);
+            near.forEach(StreamSocket::close);
+        }
+    }
+
+    @Test
+    void aFileIsReadByManyThreadsAtOnce() throws Exception {
+        byte[] data = new byte[1_000_001];
+        new Random(5).nextBytes(data);
+        long sum = 0;
+        for (byte b : data) {
+            sum += Byte.toUnsignedInt(b);
+        }
+
+        assertThat(ParallelSum.of(Files.write(directory.resolve("data"), data))).isEqualTo(sum);
+    }
+
     /** What the documents show is what is compiled and tested here. */
     @ParameterizedTest
-    @ValueSource(strings = {"README.md", "docs/guide.md", "docs/zero-copy-send.md"})
+    @ValueSource(strings = {"README.md", "docs/guide.md", "docs/zero-copy-send.md", "docs/ring.md"})
     void theDocumentsShowCodeOfTheExamples(String document) throws IOException {
         Path root = Path.of("..").toAbsolutePath().normalize();
         StringBuilder sources = new StringBuilder();

@@ -21,13 +21,14 @@ import java.util.List;
  * pipe channels are made of. One reader and one writer at a time.
  */
 @SuppressWarnings("exports") // Reaches other modules by qualified export only.
-public final class DescriptorStream {
+public final class DescriptorStream implements SocketStream {
     private final Descriptor descriptor;
 
     public DescriptorStream(Descriptor descriptor) {
         this.descriptor = descriptor;
     }
 
+    @Override
     public Descriptor descriptor() {
         return descriptor;
     }
@@ -39,6 +40,7 @@ public final class DescriptorStream {
      * @throws ClosedChannelException if the channel is closed, as AsynchronousCloseException if while waiting
      * @throws ReadPendingException if another read or transfer is under way
      */
+    @Override
     public int read(ByteBuffer buffer, long deadline) throws IOException {
         return read(buffer, deadline, List.of());
     }
@@ -143,6 +145,7 @@ public final class DescriptorStream {
      * @throws ClosedChannelException if the channel is closed, as AsynchronousCloseException if while waiting
      * @throws WritePendingException if another write or transfer is under way
      */
+    @Override
     public int write(ByteBuffer buffer, long deadline) throws IOException {
         enter();
         try {
@@ -202,6 +205,7 @@ public final class DescriptorStream {
     }
 
     /** Parks until a connection in progress is made or refused: the socket becomes writable either way. */
+    @Override
     public void awaitConnected(long deadline) throws IOException {
         enter();
         try {
@@ -224,6 +228,7 @@ public final class DescriptorStream {
     }
 
     /** Takes the next connection of a listening socket, parking until there is one; a descriptor. */
+    @Override
     public int accept(long deadline) throws IOException {
         enter();
         try {

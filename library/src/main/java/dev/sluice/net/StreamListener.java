@@ -8,6 +8,7 @@ import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Endpoint;
 import dev.sluice.io.SluiceException;
 import dev.sluice.loop.DescriptorStream;
+import dev.sluice.loop.SocketStream;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.channels.Channel;
@@ -26,16 +27,18 @@ public final class StreamListener implements Channel {
 
     private static final int BACKLOG = 4096;
 
-    private final DescriptorStream stream;
+    private final SocketStream stream;
+    private final SocketStream.Factory means;
     private final Endpoint endpoint;
 
     /** Whether the path of a Unix socket was made here, and not by whoever passed the socket on. */
     private final boolean ownsPath;
 
-    private StreamListener(int fd, boolean ownsPath) {
+    private StreamListener(int fd, boolean ownsPath, SocketStream.Factory means) {
+        this.means = means;
         this.ownsPath = ownsPath;
         this.endpoint = Sockets.localAddress(fd);
-        this.stream = new DescriptorStream(new Descriptor(fd, Descriptor.Kind.SOCKET, endpoint.toString()));
+        this.stream = means.over(new Descriptor(fd, Descriptor.Kind.SOCKET, endpoint.toString()));
         Descriptors.closeWith(this, stream.descriptor());
     }
 
@@ -49,6 +52,11 @@ public final class StreamListener implements Channel {
      * @throws java.net.UnknownHostException if the host name can't be resolved
      */
     public static StreamListener listen(Endpoint endpoint) throws IOException {
+        return listen(endpoint, DescriptorStream::new);
+    }
+
+    /** The same with other means to accept, read and write, such as those of {@code SharedRing.sockets()}. */
+    public static StreamListener listen(Endpoint endpoint, SocketStream.Factory means) throws IOException {
         if (endpoint instanceof Endpoint.Inherited inherited) {
             Addresses.requireStream(inherited);
             int fd = inherited.number();
@@ -56,7 +64,7 @@ public final class StreamListener implements Channel {
             if (taken < 0) {
                 throw Descriptor.failure("fcntl", inherited.toString(), taken);
             }
-            return new StreamListener(fd, false);
+            return new StreamListener(fd, false, means);
         }
         Endpoint address = Addresses.resolve(endpoint, false).getFirst();
         boolean bothFamilies =
@@ -72,7 +80,7 @@ public final class StreamListener implements Channel {
         if (result < 0) {
             throw Descriptor.failure("listen", endpoint.toString(), result);
         }
-        return new StreamListener(result, true);
+        return new StreamListener(result, true, means);
     }
 
     private static int tryListen(Endpoint address, boolean bothFamilies) {
@@ -143,7 +151,7 @@ public final class StreamListener implements Channel {
     private StreamSocket accepted(long deadline) throws IOException {
         try {
             int fd = stream.accept(deadline);
-            return StreamSocket.of(fd, Sockets.remoteAddress(fd));
+            return StreamSocket.of(fd, Sockets.remoteAddress(fd), means);
         } finally {
             // Parked is not forgotten: the cleaner must not close the channel meanwhile.
             Reference.reachabilityFence(this);

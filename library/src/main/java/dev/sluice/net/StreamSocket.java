@@ -8,6 +8,7 @@ import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Endpoint;
 import dev.sluice.io.SluiceException;
 import dev.sluice.loop.DescriptorStream;
+import dev.sluice.loop.SocketStream;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.ref.Reference;
@@ -35,13 +36,13 @@ public final class StreamSocket implements ByteChannel {
         Descriptors.register(StreamSocket.class, socket -> socket.stream.descriptor());
     }
 
-    private final DescriptorStream stream;
+    private final SocketStream stream;
     private final Endpoint local;
     private final Endpoint remote;
     private volatile long readTimeout;
     private volatile long writeTimeout;
 
-    private StreamSocket(DescriptorStream stream, Endpoint remote) {
+    private StreamSocket(SocketStream stream, Endpoint remote) {
         this.local = Sockets.localAddress(stream.descriptor().fd());
         this.remote = remote;
         this.stream = stream;
@@ -49,15 +50,15 @@ public final class StreamSocket implements ByteChannel {
     }
 
     /** Takes ownership of a connected socket. */
-    static StreamSocket of(int fd, Endpoint peer) {
+    static StreamSocket of(int fd, Endpoint peer, SocketStream.Factory means) {
         // An unnamed Unix peer is best told by our own name.
         boolean unnamed = peer == null || peer.equals(new Endpoint.Unix(""));
         Endpoint name = unnamed ? Sockets.localAddress(fd) : peer;
-        return new StreamSocket(stream(fd, name), name);
+        return new StreamSocket(stream(fd, name, means), name);
     }
 
-    private static DescriptorStream stream(int fd, Endpoint name) {
-        return new DescriptorStream(new Descriptor(fd, Descriptor.Kind.SOCKET, String.valueOf(name)));
+    private static SocketStream stream(int fd, Endpoint name, SocketStream.Factory means) {
+        return means.over(new Descriptor(fd, Descriptor.Kind.SOCKET, String.valueOf(name)));
     }
 
     /** Connects, waiting as long as the kernel does; see {@link #connect(Endpoint, Duration)}. */
@@ -75,14 +76,20 @@ public final class StreamSocket implements ByteChannel {
      * @throws java.net.UnknownHostException if the host name can't be resolved
      */
     public static StreamSocket connect(Endpoint endpoint, Duration timeout) throws IOException {
+        return connect(endpoint, timeout, DescriptorStream::new);
+    }
+
+    /** The same with other means to read and write, such as those of {@code SharedRing.sockets()}. */
+    public static StreamSocket connect(Endpoint endpoint, Duration timeout, SocketStream.Factory means)
+            throws IOException {
         if (endpoint instanceof Endpoint.Inherited inherited) {
-            return inherited(inherited);
+            return inherited(inherited, means);
         }
         long deadline = deadline(timeout.toNanos());
         IOException last = null;
         for (Endpoint address : Addresses.resolve(endpoint, true)) {
             try {
-                return connectOne(address, endpoint, deadline);
+                return connectOne(address, endpoint, deadline, means);
             } catch (SocketTimeoutException e) {
                 throw e;
             } catch (SluiceException e) {
@@ -92,7 +99,8 @@ public final class StreamSocket implements ByteChannel {
         throw last;
     }
 
-    private static StreamSocket connectOne(Endpoint address, Endpoint asked, long deadline) throws IOException {
+    private static StreamSocket connectOne(Endpoint address, Endpoint asked, long deadline, SocketStream.Factory means)
+            throws IOException {
         int fd = Sockets.stream(Sockets.family(address));
         if (fd < 0) {
             throw Descriptor.failure("socket", asked.toString(), fd);
@@ -115,7 +123,7 @@ public final class StreamSocket implements ByteChannel {
             Files.close(fd);
             throw Descriptor.failure("connect", asked.toString(), result);
         }
-        DescriptorStream stream = stream(fd, address);
+        SocketStream stream = stream(fd, address, means);
         if (result != 0) {
             try {
                 stream.awaitConnected(deadline);
@@ -130,7 +138,7 @@ public final class StreamSocket implements ByteChannel {
         return new StreamSocket(stream, address);
     }
 
-    static StreamSocket inherited(Endpoint.Inherited inherited) throws IOException {
+    private static StreamSocket inherited(Endpoint.Inherited inherited, SocketStream.Factory means) throws IOException {
         int fd = inherited.number();
         Addresses.requireStream(inherited);
         Endpoint peer = Sockets.remoteAddress(fd);
@@ -141,7 +149,7 @@ public final class StreamSocket implements ByteChannel {
         if (taken < 0) {
             throw Descriptor.failure("fcntl", inherited.toString(), taken);
         }
-        return of(fd, peer);
+        return of(fd, peer, means);
     }
 
     /**

@@ -3,6 +3,7 @@ package dev.sluice.testkit;
 import dev.sluice.internal.fd.Adoption;
 import dev.sluice.internal.fd.PipePool;
 import dev.sluice.loop.EventLoop;
+import dev.sluice.ring.SharedRing;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -58,6 +59,7 @@ public final class LeakCheck implements BeforeAllCallback, AfterAllCallback {
         for (int i = 0; i < 8; i++) {
             EventLoop.shared();
         }
+        SharedRing.shared();
     }
 
     /** What the JDK keeps once a virtual thread has waited for one of its channels, and we once we have adopted one. */

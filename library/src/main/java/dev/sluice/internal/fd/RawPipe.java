@@ -4,7 +4,7 @@ import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Pipes;
 
 /** The two ends of a kernel pipe, with one owner at a time, who alone knows how many bytes are inside. */
-public final class RawPipe {
+public final class RawPipe implements AutoCloseable {
     private final int readEnd;
     private final int writeEnd;
     private int capacity;
@@ -51,6 +51,7 @@ public final class RawPipe {
         return capacity;
     }
 
+    @Override
     public void close() {
         Files.close(readEnd);
         Files.close(writeEnd);

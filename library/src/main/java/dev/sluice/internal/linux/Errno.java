@@ -10,6 +10,7 @@ public final class Errno {
     public static final int EAGAIN = 11;
     public static final int ENOMEM = 12;
     public static final int EACCES = 13;
+    public static final int EFAULT = 14;
     public static final int EBUSY = 16;
     public static final int EEXIST = 17;
     public static final int EXDEV = 18;
@@ -22,6 +23,7 @@ public final class Errno {
     public static final int EPIPE = 32;
     public static final int ENOSYS = 38;
     public static final int ENODATA = 61;
+    public static final int ETIME = 62;
     public static final int EOPNOTSUPP = 95;
     public static final int EAFNOSUPPORT = 97;
     public static final int EADDRINUSE = 98;
@@ -34,6 +36,7 @@ public final class Errno {
     public static final int EHOSTUNREACH = 113;
     public static final int EINPROGRESS = 115;
     public static final int EDQUOT = 122;
+    public static final int ECANCELED = 125;
 
     private static final String[] NAMES = {
         "",

@@ -17,6 +17,11 @@ public final class Files {
     public static final int O_TRUNC = 0x200;
     public static final int O_APPEND = 0x400;
     public static final int O_NONBLOCK = 0x800;
+    /** Different on aarch64, see {@link #direct}. */
+    private static final int O_DIRECT_X86 = 0x4000;
+
+    private static final int O_DIRECT_ARM = 0x10000;
+
     public static final int O_CLOEXEC = 0x80000;
 
     public static final int S_IFMT = 0xF000;
@@ -25,6 +30,8 @@ public final class Files {
     public static final int S_IFDIR = 0x4000;
     public static final int S_IFREG = 0x8000;
     public static final int S_IFSOCK = 0xC000;
+
+    private static final int RWF_NOWAIT = 8;
 
     public static final int SEEK_SET = 0;
     public static final int SEEK_CUR = 1;
@@ -53,6 +60,13 @@ public final class Files {
     private static final MemorySegment DUP3 = Native.function("dup3");
     private static final MemorySegment READ = Native.function("read");
     private static final MemorySegment WRITE = Native.function("write");
+    private static final MemorySegment PREAD = Native.function("pread");
+    private static final MemorySegment PWRITE = Native.function("pwrite");
+    private static final MemorySegment PREADV = Native.function("preadv");
+    private static final MemorySegment PWRITEV = Native.function("pwritev");
+    private static final MemorySegment PREADV2 = Native.function("preadv2");
+    private static final MemorySegment FDATASYNC = Native.function("fdatasync");
+    private static final MemorySegment FALLOCATE = Native.function("fallocate");
     private static final MemorySegment LSEEK = Native.function("lseek");
     private static final MemorySegment FTRUNCATE = Native.function("ftruncate");
     private static final MemorySegment FSYNC = Native.function("fsync");
@@ -77,6 +91,11 @@ public final class Files {
         }
     }
 
+    /** O_DIRECT of this machine. */
+    public static int direct() {
+        return Native.aarch64() ? O_DIRECT_ARM : O_DIRECT_X86;
+    }
+
     /** Never retried: on Linux the descriptor is gone whatever close says. */
     public static int close(int fd) {
         return Native.callInt(CLOSE, fd, 0, 0, 0, 0, 0);
@@ -95,6 +114,49 @@ public final class Files {
         long result;
         do {
             result = Native.callLong(WRITE, fd, address, length, 0, 0, 0);
+        } while (result == -Errno.EINTR);
+        return result;
+    }
+
+    public static long readAt(int fd, long address, long length, long offset) {
+        return positioned(PREAD, fd, address, length, offset);
+    }
+
+    public static long writeAt(int fd, long address, long length, long offset) {
+        return positioned(PWRITE, fd, address, length, offset);
+    }
+
+    /** preadv2(2) of what the page cache has, never waiting for a disk: −EAGAIN if it has nothing. */
+    public static long readCachedAt(int fd, long address, long length, long offset) {
+        return Native.oneVector(PREADV2, fd, address, length, offset, RWF_NOWAIT);
+    }
+
+    /** preadv(2) of {@code count} iovecs. */
+    public static long readVectoredAt(int fd, long vectors, long count, long offset) {
+        return positioned(PREADV, fd, vectors, count, offset);
+    }
+
+    /** pwritev(2) of {@code count} iovecs. */
+    public static long writeVectoredAt(int fd, long vectors, long count, long offset) {
+        return positioned(PWRITEV, fd, vectors, count, offset);
+    }
+
+    private static long positioned(MemorySegment function, int fd, long address, long length, long offset) {
+        long result;
+        do {
+            result = Native.callLong(function, fd, address, length, offset, 0, 0);
+        } while (result == -Errno.EINTR);
+        return result;
+    }
+
+    public static int syncData(int fd) {
+        return Native.callInt(FDATASYNC, fd, 0, 0, 0, 0, 0);
+    }
+
+    public static int allocate(int fd, int mode, long offset, long length) {
+        int result;
+        do {
+            result = Native.callInt(FALLOCATE, fd, mode, offset, length, 0, 0);
         } while (result == -Errno.EINTR);
         return result;
     }

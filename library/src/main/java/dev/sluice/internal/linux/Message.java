@@ -11,13 +11,16 @@ import java.lang.foreign.MemorySegment;
  * call alone (a control message SO_TIMESTAMPING). One call at a time.
  */
 public final class Message {
-    static final int MSGHDR_SIZE_OF = 56;
-    static final int MSG_IOV = 16;
-    static final int MSG_IOVLEN = 24;
-    static final int MSG_CONTROL = 32;
-    static final int MSG_CONTROLLEN = 40;
+    public static final int MSGHDR_SIZE_OF = 56;
+    public static final int MSG_NAME = 0;
+    public static final int MSG_NAMELEN = 8;
+    public static final int MSG_IOV = 16;
+    public static final int MSG_IOVLEN = 24;
+    public static final int MSG_CONTROL = 32;
+    public static final int MSG_CONTROLLEN = 40;
     static final int MSG_FLAGS = 48;
-    static final int IOVEC_SIZE_OF = 16;
+    public static final int IOVEC_SIZE_OF = 16;
+    public static final int IOVEC_LEN = 8;
     static final int CMSG_LEVEL = 8;
     static final int CMSG_TYPE = 12;
     static final int CMSG_DATA_AT = 16;

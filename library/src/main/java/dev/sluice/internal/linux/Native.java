@@ -15,7 +15,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 /**
  * The only class that sees {@link Linker}.
  *
- * <p>Two call shapes serve every function of libc that Sluice calls: six longs, and the variadic form of the same.
+ * <p>Two call shapes serve every function of libc that Sluice calls: six longs, and the variadic form of the same; a ring
+ * needs a third, of seven.
  * Both Linux targets pass integers and pointers in registers of 64 bits and ignore surplus arguments, and every shape
  * costs start-up time to link, so there are no others. A function's address is an argument of the shape, which makes
  * one more function nearly free.
@@ -104,6 +105,34 @@ public final class Native {
         return result;
     }
 
+    /**
+     * {@code syscall(2)} with a number and six arguments, one more than the common shape has room for. Only a ring needs
+     * it, so it is linked when the first ring is made.
+     */
+    static int syscall(long number, long a, long b, long c, long d, long e, long f) {
+        int slot = slot();
+        MemorySegment cell = borrow(slot);
+        int result;
+        try {
+            result = (int) (long) BySyscall.CALL.invokeExact(BySyscall.FUNCTION, cell, number, a, b, c, d, e, f);
+        } catch (Throwable t) {
+            throw impossible(t);
+        }
+        if (result == -1) {
+            result = -cell.get(JAVA_INT, ERRNO);
+        }
+        FREE_CELLS.lazySet(slot, cell);
+        return result;
+    }
+
+    private static final class BySyscall {
+        static final MemorySegment FUNCTION = function("syscall");
+        static final MethodHandle CALL = State.link(
+                State.LINKER,
+                FunctionDescriptor.of(
+                        JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+    }
+
     /** For {@code fcntl}, {@code ioctl} and {@code open}: two fixed arguments, one variadic. */
     static int callVariadic(MemorySegment function, long a, long b, long c) {
         int slot = slot();
@@ -134,6 +163,26 @@ public final class Native {
         int result = invokeInt(function, cell, fd, level, option, address + FIRST_WORD, length, 0);
         if (get && result == 0) {
             result = cell.get(JAVA_INT, FIRST_WORD);
+        }
+        FREE_CELLS.lazySet(slot, cell);
+        return result;
+    }
+
+    /** {@code preadv2} and {@code pwritev2} of one buffer, whose iovec is the two words of the cell. */
+    static long oneVector(MemorySegment function, int fd, long address, long length, long offset, int flags) {
+        int slot = slot();
+        MemorySegment cell = borrow(slot);
+        cell.set(JAVA_LONG, FIRST_WORD, address);
+        cell.set(JAVA_LONG, SECOND_WORD, length);
+        long result;
+        try {
+            result = (long) State.CALL.invokeExact(
+                    function, cell, (long) fd, cell.address() + FIRST_WORD, 1L, offset, (long) flags, 0L);
+        } catch (Throwable t) {
+            throw impossible(t);
+        }
+        if (result == -1) {
+            result = -cell.get(JAVA_INT, ERRNO);
         }
         FREE_CELLS.lazySet(slot, cell);
         return result;

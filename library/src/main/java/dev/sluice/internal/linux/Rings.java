@@ -1,22 +1,202 @@
 package dev.sluice.internal.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** io_uring_setup(2), which libc has no function for. So far only asked whether it is there. */
+/**
+ * io_uring_setup(2), io_uring_enter(2) and io_uring_register(2), which libc has no functions for; mmap(2) of what they
+ * share with the process. Offsets and flags under their names in {@code linux/io_uring.h}.
+ */
 public final class Rings {
     private static final long IO_URING_SETUP = 425;
-    private static final long PARAMS_SIZE = 120;
+    private static final long IO_URING_ENTER = 426;
+    private static final long IO_URING_REGISTER = 427;
 
-    private static final MemorySegment SYSCALL = Native.function("syscall");
+    public static final long PARAMS_SIZE = 120;
+    public static final long PARAMS_SQ_ENTRIES = 0;
+    public static final long PARAMS_CQ_ENTRIES = 4;
+    public static final long PARAMS_FLAGS = 8;
+    public static final long PARAMS_SQ_THREAD_CPU = 12;
+    public static final long PARAMS_SQ_THREAD_IDLE = 16;
+    public static final long PARAMS_FEATURES = 20;
+    public static final long PARAMS_WQ_FD = 24;
+    public static final long PARAMS_SQ_OFF = 40;
+    public static final long PARAMS_CQ_OFF = 80;
+
+    public static final long SQ_OFF_HEAD = 0;
+    public static final long SQ_OFF_TAIL = 4;
+    public static final long SQ_OFF_RING_MASK = 8;
+    public static final long SQ_OFF_FLAGS = 16;
+    public static final long SQ_OFF_DROPPED = 20;
+    public static final long SQ_OFF_ARRAY = 24;
+    public static final long CQ_OFF_HEAD = 0;
+    public static final long CQ_OFF_TAIL = 4;
+    public static final long CQ_OFF_RING_MASK = 8;
+    public static final long CQ_OFF_OVERFLOW = 16;
+    public static final long CQ_OFF_CQES = 20;
+
+    public static final long SQE_SIZE = 64;
+    public static final long SQE_OPCODE = 0;
+    public static final long SQE_FLAGS = 1;
+    public static final long SQE_IOPRIO = 2;
+    public static final long SQE_FD = 4;
+    public static final long SQE_OFF = 8;
+    public static final long SQE_ADDR = 16;
+    public static final long SQE_LEN = 24;
+    public static final long SQE_OP_FLAGS = 28;
+    public static final long SQE_USER_DATA = 32;
+    public static final long SQE_BUF_INDEX = 40;
+    public static final long SQE_SPLICE_FD_IN = 44;
+    public static final long SQE_ADDR_LEN = 44;
+    public static final long SQE_ADDR3 = 48;
+
+    public static final long CQE_SIZE = 16;
+    public static final long CQE_USER_DATA = 0;
+    public static final long CQE_RES = 8;
+    public static final long CQE_FLAGS = 12;
+
+    public static final long BUF_SIZE = 16;
+    public static final long BUF_ADDR = 0;
+    public static final long BUF_LEN = 8;
+    public static final long BUF_BID = 12;
+    public static final long BUF_RING_TAIL = 14;
+    public static final long BUF_REG_SIZE = 40;
+    public static final long BUF_REG_ADDR = 0;
+    public static final long BUF_REG_ENTRIES = 8;
+    public static final long BUF_REG_BGID = 12;
+    public static final long BUF_REG_FLAGS = 14;
+
+    public static final long GETEVENTS_SIZE = 24;
+    public static final long GETEVENTS_MIN_WAIT_USEC = 12;
+    public static final long GETEVENTS_TS = 16;
+
+    public static final long RSRC_REGISTER_SIZE = 32;
+    public static final long RSRC_UPDATE_SIZE = 16;
+    public static final long RSRC_UPDATE_DATA = 8;
+    public static final long SYNC_CANCEL_SIZE = 64;
+    public static final long SYNC_CANCEL_FD = 8;
+    public static final long SYNC_CANCEL_FLAGS = 12;
+    public static final long SYNC_CANCEL_TIMEOUT = 16;
+    public static final long PROBE_SIZE = 16;
+    public static final long PROBE_LAST_OP = 0;
+    public static final long PROBE_OP_SIZE = 8;
+    public static final long PROBE_OP_FLAGS = 2;
+    public static final int IO_URING_OP_SUPPORTED = 1;
+
+    public static final long IORING_OFF_SQ_RING = 0;
+    public static final long IORING_OFF_CQ_RING = 0x8000000;
+    public static final long IORING_OFF_SQES = 0x10000000;
+
+    public static final int IOSQE_FIXED_FILE = 1;
+    public static final int IOSQE_IO_DRAIN = 2;
+    public static final int IOSQE_IO_LINK = 4;
+    public static final int IOSQE_IO_HARDLINK = 8;
+    public static final int IOSQE_ASYNC = 16;
+    public static final int IOSQE_BUFFER_SELECT = 32;
+    public static final int IOSQE_CQE_SKIP_SUCCESS = 64;
+
+    public static final int IORING_CQE_F_BUFFER = 1;
+    public static final int IORING_CQE_F_MORE = 2;
+    public static final int IORING_CQE_F_SOCK_NONEMPTY = 4;
+    public static final int IORING_CQE_F_NOTIF = 8;
+    public static final int IORING_CQE_F_BUF_MORE = 16;
+    public static final int IORING_CQE_BUFFER_SHIFT = 16;
+
+    public static final int IORING_SQ_NEED_WAKEUP = 1;
+    public static final int IORING_SQ_CQ_OVERFLOW = 2;
+    public static final int IORING_SQ_TASKRUN = 4;
+
+    public static final int IORING_ENTER_GETEVENTS = 1;
+    public static final int IORING_ENTER_SQ_WAKEUP = 2;
+    public static final int IORING_ENTER_SQ_WAIT = 4;
+    public static final int IORING_ENTER_EXT_ARG = 8;
+
+    public static final int IORING_FSYNC_DATASYNC = 1;
+    public static final int IORING_TIMEOUT_ABS = 1;
+    public static final int IORING_TIMEOUT_ETIME_SUCCESS = 32;
+    public static final int IORING_TIMEOUT_MULTISHOT = 64;
+    public static final int IORING_POLL_ADD_MULTI = 1;
+    public static final int IORING_ASYNC_CANCEL_ALL = 1;
+    public static final int IORING_ASYNC_CANCEL_FD = 2;
+    public static final int IORING_ASYNC_CANCEL_ANY = 4;
+    public static final int IORING_RECVSEND_POLL_FIRST = 1;
+    public static final int IORING_RECV_MULTISHOT = 2;
+    public static final int IORING_RECVSEND_FIXED_BUF = 4;
+    public static final int IORING_SEND_ZC_REPORT_USAGE = 8;
+    public static final int IORING_RECVSEND_BUNDLE = 16;
+    public static final int IORING_NOTIF_USAGE_ZC_COPIED = 1 << 31;
+    public static final int IORING_ACCEPT_MULTISHOT = 1;
+    public static final int IORING_FILE_INDEX_ALLOC = -1;
+    public static final int SPLICE_F_FD_IN_FIXED = 1 << 31;
+
+    public static final int IORING_REGISTER_BUFFERS = 0;
+    public static final int IORING_UNREGISTER_BUFFERS = 1;
+    public static final int IORING_REGISTER_FILES = 2;
+    public static final int IORING_UNREGISTER_FILES = 3;
+    public static final int IORING_REGISTER_EVENTFD = 4;
+    public static final int IORING_UNREGISTER_EVENTFD = 5;
+    public static final int IORING_REGISTER_FILES_UPDATE = 6;
+    public static final int IORING_REGISTER_EVENTFD_ASYNC = 7;
+    public static final int IORING_REGISTER_PROBE = 8;
+    public static final int IORING_REGISTER_PBUF_RING = 22;
+    public static final int IORING_UNREGISTER_PBUF_RING = 23;
+    public static final int IORING_REGISTER_SYNC_CANCEL = 24;
+    public static final int IORING_REGISTER_RESIZE_RINGS = 33;
+    public static final int IOU_PBUF_RING_INC = 2;
+
+    private static final int PROT_READ_WRITE = 3;
+    private static final int MAP_SHARED = 1;
+    private static final int MAP_POPULATE = 0x8000;
+
+    private static final MemorySegment MMAP = Native.function("mmap");
+    private static final MemorySegment MUNMAP = Native.function("munmap");
 
     private Rings() {}
 
-    /** The descriptor of a new ring, or −errno. */
+    /** The descriptor of a new ring, or −errno; only asked whether the kernel would. */
     public static int setup(int entries) {
         try (Arena arena = Arena.ofConfined()) {
-            long params = arena.allocate(PARAMS_SIZE, 8).address();
-            return Native.callInt(SYSCALL, IO_URING_SETUP, entries, params, 0, 0, 0);
+            return setup(entries, arena.allocate(PARAMS_SIZE, 8));
         }
+    }
+
+    /** The descriptor of a new ring, which is close-on-exec, or −errno. The kernel fills in the rest of the parameters. */
+    public static int setup(int entries, MemorySegment params) {
+        return Native.syscall(IO_URING_SETUP, entries, params.address(), 0, 0, 0, 0);
+    }
+
+    /** The number of entries taken, or −errno. {@code argument} is 0, or a getevents_arg with EXT_ARG. */
+    public static int enter(int ring, int submit, int complete, int flags, long argument) {
+        return Native.syscall(IO_URING_ENTER, ring, submit, complete, flags, argument, GETEVENTS_SIZE);
+    }
+
+    public static int register(int ring, int operation, long argument, int count) {
+        return Native.syscall(IO_URING_REGISTER, ring, operation, argument, count, 0, 0);
+    }
+
+    /** Memory shared with the kernel, unmapped when the arena is closed; null with an errno that {@code error} takes. */
+    @SuppressWarnings("restricted")
+    public static MemorySegment map(Arena arena, int ring, long size, long offset, int[] error) {
+        long address = Native.callLong(MMAP, 0, size, PROT_READ_WRITE, MAP_SHARED | MAP_POPULATE, ring, offset);
+        if (address < 0) {
+            error[0] = (int) address;
+            return null;
+        }
+        return MemorySegment.ofAddress(address)
+                .reinterpret(size, arena, gone -> Native.callInt(MUNMAP, address, size, 0, 0, 0, 0));
+    }
+
+    /** Writes a {@code struct __kernel_timespec}. */
+    public static void timespec(MemorySegment at, long offset, long nanos) {
+        at.set(JAVA_LONG, offset, nanos / 1_000_000_000);
+        at.set(JAVA_LONG, offset + 8, nanos % 1_000_000_000);
+    }
+
+    /** Whether a new ring's parameters have the feature of this bit. */
+    public static int features(MemorySegment params) {
+        return params.get(JAVA_INT, PARAMS_FEATURES);
     }
 }

@@ -51,11 +51,11 @@ public final class Sockets {
     public static final int SHUT_WR = 1;
     public static final int SHUT_RDWR = 2;
 
-    private static final int SOCK_NONBLOCK = 0x800;
-    private static final int SOCK_CLOEXEC = 0x80000;
+    public static final int SOCK_NONBLOCK = 0x800;
+    public static final int SOCK_CLOEXEC = 0x80000;
     private static final int MSG_PEEK = 0x2;
     private static final int MSG_DONTWAIT = 0x40;
-    private static final int MSG_NOSIGNAL = 0x4000;
+    public static final int MSG_NOSIGNAL = 0x4000;
 
     /** The record ends here: nothing later is put into the same segment, which has room for one request of a stamp. */
     public static final int MSG_EOR = 0x80;
@@ -83,7 +83,7 @@ public final class Sockets {
     static final int TIMEVAL_SIZE_OF = 16;
     static final long TV_USEC = 8;
 
-    static final int SOCKADDR_STORAGE = 128;
+    public static final int SOCKADDR_STORAGE = 128;
     static final int SOCKADDR_IN = 16;
     static final int SOCKADDR_IN6 = 28;
     static final int SUN_PATH = 2;
@@ -323,7 +323,8 @@ public final class Sockets {
         }
     }
 
-    static int encode(Endpoint address, MemorySegment block) {
+    /** Writes the socket address into a block of {@link #SOCKADDR_STORAGE} bytes; its length. */
+    public static int encode(Endpoint address, MemorySegment block) {
         return switch (address) {
             case Endpoint.Tcp tcp -> encodeTcp(block, InetAddress.ofLiteral(tcp.host()), tcp.port());
             case Endpoint.Unix unix -> encodeUnix(block, unix.path(), SUN_PATH);

@@ -2,6 +2,9 @@ package dev.sluice.internal.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.ring.Feature;
+import dev.sluice.ring.Operation;
+import dev.sluice.ring.SetupFlag;
 import dev.sluice.testkit.Child;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
@@ -10,6 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -29,11 +34,88 @@ class LayoutTest {
             Message.class,
             Pipes.class,
             Polling.class,
+            Rings.class,
             Sockets.class);
 
     /** Constants whose names are not those of the headers, and what they are there. */
     private static final Map<String, String> IN_C = Map.ofEntries(
             Map.entry("ADD", "EPOLL_CTL_ADD"),
+            Map.entry("PARAMS_SIZE", "sizeof(struct io_uring_params)"),
+            Map.entry("SQE_SIZE", "sizeof(struct io_uring_sqe)"),
+            Map.entry("CQE_SIZE", "sizeof(struct io_uring_cqe)"),
+            Map.entry("BUF_SIZE", "sizeof(struct io_uring_buf)"),
+            Map.entry("BUF_REG_SIZE", "sizeof(struct io_uring_buf_reg)"),
+            Map.entry("GETEVENTS_SIZE", "sizeof(struct io_uring_getevents_arg)"),
+            Map.entry("RSRC_REGISTER_SIZE", "sizeof(struct io_uring_rsrc_register)"),
+            Map.entry("RSRC_UPDATE_SIZE", "sizeof(struct io_uring_rsrc_update)"),
+            Map.entry("SYNC_CANCEL_SIZE", "sizeof(struct io_uring_sync_cancel_reg)"),
+            Map.entry("PROBE_SIZE", "sizeof(struct io_uring_probe)"),
+            Map.entry("PROBE_OP_SIZE", "sizeof(struct io_uring_probe_op)"),
+            Map.entry("IOVEC_LEN", "offsetof(struct iovec, iov_len)"),
+            Map.entry("BUF_RING_TAIL", "offsetof(struct io_uring_buf_ring, tail)"),
+            Map.entry("IO_URING_SETUP", "__NR_io_uring_setup"),
+            Map.entry("IO_URING_ENTER", "__NR_io_uring_enter"),
+            Map.entry("IO_URING_REGISTER", "__NR_io_uring_register"),
+            Map.entry("PROT_READ_WRITE", "(PROT_READ | PROT_WRITE)"),
+            Map.entry("PARAMS_SQ_ENTRIES", "offsetof(struct io_uring_params, sq_entries)"),
+            Map.entry("PARAMS_CQ_ENTRIES", "offsetof(struct io_uring_params, cq_entries)"),
+            Map.entry("PARAMS_FLAGS", "offsetof(struct io_uring_params, flags)"),
+            Map.entry("PARAMS_SQ_THREAD_CPU", "offsetof(struct io_uring_params, sq_thread_cpu)"),
+            Map.entry("PARAMS_SQ_THREAD_IDLE", "offsetof(struct io_uring_params, sq_thread_idle)"),
+            Map.entry("PARAMS_FEATURES", "offsetof(struct io_uring_params, features)"),
+            Map.entry("PARAMS_WQ_FD", "offsetof(struct io_uring_params, wq_fd)"),
+            Map.entry("PARAMS_SQ_OFF", "offsetof(struct io_uring_params, sq_off)"),
+            Map.entry("PARAMS_CQ_OFF", "offsetof(struct io_uring_params, cq_off)"),
+            Map.entry("SQ_OFF_HEAD", "offsetof(struct io_sqring_offsets, head)"),
+            Map.entry("SQ_OFF_TAIL", "offsetof(struct io_sqring_offsets, tail)"),
+            Map.entry("SQ_OFF_RING_MASK", "offsetof(struct io_sqring_offsets, ring_mask)"),
+            Map.entry("SQ_OFF_FLAGS", "offsetof(struct io_sqring_offsets, flags)"),
+            Map.entry("SQ_OFF_DROPPED", "offsetof(struct io_sqring_offsets, dropped)"),
+            Map.entry("SQ_OFF_ARRAY", "offsetof(struct io_sqring_offsets, array)"),
+            Map.entry("CQ_OFF_HEAD", "offsetof(struct io_cqring_offsets, head)"),
+            Map.entry("CQ_OFF_TAIL", "offsetof(struct io_cqring_offsets, tail)"),
+            Map.entry("CQ_OFF_RING_MASK", "offsetof(struct io_cqring_offsets, ring_mask)"),
+            Map.entry("CQ_OFF_OVERFLOW", "offsetof(struct io_cqring_offsets, overflow)"),
+            Map.entry("CQ_OFF_CQES", "offsetof(struct io_cqring_offsets, cqes)"),
+            Map.entry("SQE_OPCODE", "offsetof(struct io_uring_sqe, opcode)"),
+            Map.entry("SQE_FLAGS", "offsetof(struct io_uring_sqe, flags)"),
+            Map.entry("SQE_IOPRIO", "offsetof(struct io_uring_sqe, ioprio)"),
+            Map.entry("SQE_FD", "offsetof(struct io_uring_sqe, fd)"),
+            Map.entry("SQE_OFF", "offsetof(struct io_uring_sqe, off)"),
+            Map.entry("SQE_ADDR", "offsetof(struct io_uring_sqe, addr)"),
+            Map.entry("SQE_LEN", "offsetof(struct io_uring_sqe, len)"),
+            Map.entry("SQE_USER_DATA", "offsetof(struct io_uring_sqe, user_data)"),
+            Map.entry("SQE_BUF_INDEX", "offsetof(struct io_uring_sqe, buf_index)"),
+            Map.entry("SQE_SPLICE_FD_IN", "offsetof(struct io_uring_sqe, splice_fd_in)"),
+            Map.entry("SQE_ADDR_LEN", "offsetof(struct io_uring_sqe, addr_len)"),
+            Map.entry("SQE_ADDR3", "offsetof(struct io_uring_sqe, addr3)"),
+            Map.entry("SQE_OP_FLAGS", "offsetof(struct io_uring_sqe, rw_flags)"),
+            Map.entry("CQE_USER_DATA", "offsetof(struct io_uring_cqe, user_data)"),
+            Map.entry("CQE_RES", "offsetof(struct io_uring_cqe, res)"),
+            Map.entry("CQE_FLAGS", "offsetof(struct io_uring_cqe, flags)"),
+            Map.entry("BUF_ADDR", "offsetof(struct io_uring_buf, addr)"),
+            Map.entry("BUF_LEN", "offsetof(struct io_uring_buf, len)"),
+            Map.entry("BUF_BID", "offsetof(struct io_uring_buf, bid)"),
+            Map.entry("BUF_REG_ADDR", "offsetof(struct io_uring_buf_reg, ring_addr)"),
+            Map.entry("BUF_REG_ENTRIES", "offsetof(struct io_uring_buf_reg, ring_entries)"),
+            Map.entry("BUF_REG_BGID", "offsetof(struct io_uring_buf_reg, bgid)"),
+            Map.entry("BUF_REG_FLAGS", "offsetof(struct io_uring_buf_reg, bgid) + 2 + 0 * sizeof(int)"),
+            Map.entry(
+                    "GETEVENTS_MIN_WAIT_USEC",
+                    "offsetof(struct io_uring_getevents_arg, sigmask_sz) + 4 + 0 * sizeof(int)"),
+            Map.entry("GETEVENTS_TS", "offsetof(struct io_uring_getevents_arg, ts)"),
+            Map.entry("RSRC_UPDATE_DATA", "offsetof(struct io_uring_rsrc_update, data)"),
+            Map.entry("SYNC_CANCEL_FD", "offsetof(struct io_uring_sync_cancel_reg, fd)"),
+            Map.entry("SYNC_CANCEL_FLAGS", "offsetof(struct io_uring_sync_cancel_reg, flags)"),
+            Map.entry("SYNC_CANCEL_TIMEOUT", "offsetof(struct io_uring_sync_cancel_reg, timeout)"),
+            Map.entry("PROBE_LAST_OP", "offsetof(struct io_uring_probe, last_op)"),
+            Map.entry("PROBE_OP_FLAGS", "offsetof(struct io_uring_probe_op, flags)"),
+            Map.entry("MSG_NAME", "offsetof(struct msghdr, msg_name)"),
+            Map.entry("MSG_NAMELEN", "offsetof(struct msghdr, msg_namelen)"),
+            Map.entry("MSG_IOV", "offsetof(struct msghdr, msg_iov)"),
+            Map.entry("MSG_IOVLEN", "offsetof(struct msghdr, msg_iovlen)"),
+            Map.entry("MSG_CONTROL", "offsetof(struct msghdr, msg_control)"),
+            Map.entry("MSG_CONTROLLEN", "offsetof(struct msghdr, msg_controllen)"),
             Map.entry("DELETE", "EPOLL_CTL_DEL"),
             Map.entry("CMSG_DATA_AT", "CMSG_LEN(0)"),
             Map.entry("CMSG_LEVEL", "offsetof(struct cmsghdr, cmsg_level)"),
@@ -45,11 +127,7 @@ class LayoutTest {
             Map.entry("EE_ORIGIN", "offsetof(struct sock_extended_err, ee_origin)"),
             Map.entry("IOVEC_SIZE_OF", "sizeof(struct iovec)"),
             Map.entry("MSGHDR_SIZE_OF", "sizeof(struct msghdr)"),
-            Map.entry("MSG_CONTROL", "offsetof(struct msghdr, msg_control)"),
-            Map.entry("MSG_CONTROLLEN", "offsetof(struct msghdr, msg_controllen)"),
             Map.entry("MSG_FLAGS", "offsetof(struct msghdr, msg_flags)"),
-            Map.entry("MSG_IOV", "offsetof(struct msghdr, msg_iov)"),
-            Map.entry("MSG_IOVLEN", "offsetof(struct msghdr, msg_iovlen)"),
             Map.entry("SOCK_EXTENDED_ERR_SIZE_OF", "sizeof(struct sock_extended_err)"),
             Map.entry("STATFS_SIZE_OF", "sizeof(struct statfs)"),
             Map.entry("STATX_SIZE_OF", "sizeof(struct statx)"),
@@ -65,7 +143,7 @@ class LayoutTest {
             Map.entry("SUN_PATH_MAX", "sizeof(((struct sockaddr_un *) 0)->sun_path)"));
 
     /** Different on the two targets, and therefore checked by themselves. */
-    private static final Set<String> PER_TARGET = Set.of("DATA", "EVENT_SIZE");
+    private static final Set<String> PER_TARGET = Set.of("DATA", "EVENT_SIZE", "O_DIRECT_X86", "O_DIRECT_ARM");
 
     /** Ours, or younger than the headers of many a system: the tests of zero-copy sends would notice. */
     private static final Set<String> NOT_IN_HEADERS = Set.of(
@@ -88,13 +166,16 @@ class LayoutTest {
             #include <sys/epoll.h>
             #include <sys/eventfd.h>
             #include <sys/ioctl.h>
-            #include <sys/mman.h>
             #include <sys/socket.h>
             #include <sys/stat.h>
+            #include <sys/mman.h>
+            #include <sys/syscall.h>
+            #include <sys/uio.h>
             #include <sys/un.h>
             #include <sys/vfs.h>
             #include <time.h>
             #include <linux/errqueue.h>
+            #include <linux/io_uring.h>
             #include <linux/magic.h>
             #include <linux/net_tstamp.h>
             #include <linux/sockios.h>
@@ -103,6 +184,7 @@ class LayoutTest {
     /** What the calls of six longs, and the offsets written as numbers in the code, take for granted. */
     private static final List<String> ASSUMED = List.of(
             "sizeof(long) == 8",
+            "O_DIRECT == DIRECT",
             "sizeof(size_t) == 8",
             "sizeof(ssize_t) == 8",
             "sizeof(off_t) == 8",
@@ -149,6 +231,36 @@ class LayoutTest {
         return equations;
     }
 
+    /** Names that came with kernels younger than the headers of some distributions: each header checks those it has. */
+    private static final Pattern OF_RINGS = Pattern.compile("\\b(IORING_|IOU_|IOSQE_|IO_URING_OP_|SPLICE_F_FD)\\w+");
+
+    private static List<String> ofRings() {
+        List<String> equations = new ArrayList<>();
+        for (Operation operation : Operation.values()) {
+            equations.add("IORING_OP_" + operation + " == " + operation.ordinal());
+        }
+        for (SetupFlag flag : SetupFlag.values()) {
+            equations.add("IORING_SETUP_" + flag + " == 1U << " + flag.ordinal());
+        }
+        for (Feature feature : Feature.values()) {
+            equations.add("IORING_FEAT_" + feature + " == 1U << " + feature.ordinal());
+        }
+        return equations;
+    }
+
+    private static boolean known(String equation, Set<String> names) {
+        Matcher name = OF_RINGS.matcher(equation);
+        return !name.find() || names.contains(name.group());
+    }
+
+    /** All the words of the header, as this compiler finds it. */
+    private static Set<String> words(String compiler, Path directory) throws Exception {
+        Path file = java.nio.file.Files.writeString(directory.resolve("h.c"), "#include <linux/io_uring.h>\n");
+        Child child = Child.run(List.of(compiler, "-E", "-dD", file.toString()));
+        return Set.of(
+                Pattern.compile("\\W+").splitAsStream(child.out()).distinct().toArray(String[]::new));
+    }
+
     private static List<String> errorNames() {
         List<String> equations = new ArrayList<>();
         for (int errno = 1; errno < 200; errno++) {
@@ -170,8 +282,13 @@ class LayoutTest {
         assertThat(equations).hasSizeGreaterThan(80);
         equations.addAll(errorNames());
         equations.addAll(ASSUMED);
+        equations.addAll(ofRings());
+        Set<String> names = words(compiler, directory);
+        assertThat(names).contains("IORING_OP_NOP");
+        equations.removeIf(equation -> !known(equation, names));
         StringBuilder source = new StringBuilder(HEADERS);
         source.append("#ifndef __" + target + "__\n#error this is not the compiler for " + target + "\n#endif\n");
+        source.append("#define DIRECT " + (target.equals("x86_64") ? 0x4000 : 0x10000) + "\n");
         source.append("#define EVENT_SIZE " + eventSize + "\n#define DATA " + data + "\n");
         for (String equation : equations) {
             source.append("_Static_assert(")

@@ -1,0 +1,295 @@
+package dev.sluice.bench;
+
+import dev.sluice.io.Endpoint;
+import dev.sluice.net.StreamListener;
+import dev.sluice.net.StreamSocket;
+import dev.sluice.ring.Completion;
+import dev.sluice.ring.Ring;
+import dev.sluice.ring.RingFile;
+import dev.sluice.ring.RingSetup;
+import dev.sluice.ring.SharedRing;
+import dev.sluice.ring.Submission;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CountDownLatch;
+
+/**
+ * The ring against liburing, and files and fan-out on it against the JDK's calls, round by round in one run. From the root of
+ * the repository; {@code FILE [ROUNDS]}: a file to read, which is made if it is missing, 1 GiB of it.
+ */
+public final class RingMatch {
+    private static final int BLOCK = 4096;
+    private static final int NOPS = 2_000_000;
+    private static final int READS = 200_000;
+    private static final int DISK_READS = 20_000;
+    private static final long FILE_SIZE = 1L << 30;
+    private static final int SOCKETS = 256;
+    private static final int MESSAGE = 64 * 1024;
+    private static final int MESSAGES = 40;
+
+    private static final int AT_FDCWD = -100;
+    private static final int O_DIRECT = System.getProperty("os.arch").equals("aarch64") ? 0x10000 : 0x4000;
+
+    private final int rounds;
+    private final Party liburing;
+
+    private RingMatch(int rounds, Party liburing) {
+        this.rounds = rounds;
+        this.liburing = liburing;
+    }
+
+    /** Prints a table. */
+    public static void main(String[] arguments) throws Exception {
+        Path file = Path.of(arguments[0]);
+        if (!Files.exists(file)) {
+            try (FileChannel out = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+                ByteBuffer zeros = ByteBuffer.allocateDirect(1 << 20);
+                for (long at = 0; at < FILE_SIZE; at += zeros.capacity()) {
+                    out.write(zeros.clear());
+                }
+            }
+        }
+        int rounds = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 5;
+        // The library stands before the source, so it must be kept in spite of nobody having asked for it yet.
+        String[] compiler = {"gcc", "-O2", "-Wall", "-Wextra", "-Wl,--no-as-needed", "-luring"};
+        try (Party liburing = Party.built("liburing", Path.of("bench/c/ring.c"), compiler)) {
+            RingMatch match = new RingMatch(rounds, liburing);
+            match.nops();
+            for (boolean direct : new boolean[] {false, true}) {
+                for (int depth : new int[] {1, 8, 32, 128}) {
+                    match.reads(file, depth, direct);
+                }
+            }
+            match.fanOut();
+        }
+    }
+
+    private interface Work {
+        void run() throws Exception;
+    }
+
+    /** One contender: its name, and what it does in a run. */
+    private record Contender(String name, Work work) {}
+
+    private void compare(String what, long operations, List<Contender> contenders) throws Exception {
+        Rounds<Long> times = new Rounds<>();
+        for (int round = -1; round < rounds; round++) {
+            List<Long> row = new ArrayList<>();
+            for (Contender contender : contenders) {
+                long start = System.nanoTime();
+                contender.work.run();
+                row.add(System.nanoTime() - start);
+            }
+            if (round >= 0) {
+                times.add(row);
+            }
+        }
+        System.out.println(what);
+        for (int i = 0; i < contenders.size(); i++) {
+            System.out.printf(
+                    Locale.ROOT,
+                    "  %-34s %12s thousand/s, %s times the first%n",
+                    contenders.get(i).name,
+                    times.of(i, nanos -> operations * 1e6 / nanos),
+                    times.ratio(0, i, nanos -> nanos));
+        }
+    }
+
+    private void ask(String question) throws IOException {
+        liburing.ask(question);
+        liburing.answer("done");
+    }
+
+    private void nops() throws Exception {
+        try (Ring ring = new RingSetup().entries(1024).open()) {
+            for (int batch : new int[] {1, 32, 256}) {
+                int count = batch == 1 ? NOPS / 4 : NOPS;
+                List<Contender> contenders = new ArrayList<>();
+                if (liburing != null) {
+                    contenders.add(new Contender("liburing", () -> ask("nop " + batch + " " + count)));
+                }
+                contenders.add(new Contender("Ring", () -> nops(ring, batch, count)));
+                compare("no-ops, " + batch + " per call", count, contenders);
+            }
+        }
+    }
+
+    private static void nops(Ring ring, int batch, int count) throws IOException {
+        Ring.Handler handler = completion -> {};
+        for (int done = 0; done < count; done += batch) {
+            for (int i = 0; i < batch; i++) {
+                ring.next().nop();
+            }
+            ring.submitAndWait(batch);
+            ring.reap(handler);
+        }
+    }
+
+    private void reads(Path path, int depth, boolean direct) throws Exception {
+        int count = direct ? DISK_READS : READS;
+        String question = "read " + path.toAbsolutePath() + " " + depth + " " + (direct ? 1 : 0) + " " + count;
+        OpenOption[] jdk = direct
+                ? new OpenOption[] {StandardOpenOption.READ, com.sun.nio.file.ExtendedOpenOption.DIRECT}
+                : new OpenOption[] {StandardOpenOption.READ};
+        OpenOption[] own = direct ? new OpenOption[] {RingFile.Option.DIRECT} : new OpenOption[0];
+        try (Ring ring = new RingSetup().entries(1024).open();
+                FileChannel channel = FileChannel.open(path, jdk);
+                RingFile file = RingFile.open(path, own)) {
+            List<Contender> contenders = new ArrayList<>();
+            if (liburing != null) {
+                contenders.add(new Contender("liburing", () -> ask(question)));
+            }
+            contenders.add(new Contender("Ring", () -> reads(ring, path, depth, direct, count)));
+            contenders.add(new Contender(
+                    "FileChannel on virtual threads", () -> threads(depth, count, channel::read, channel.size())));
+            contenders.add(
+                    new Contender("RingFile on virtual threads", () -> threads(depth, count, file::read, file.size())));
+            compare(
+                    "reads of 4 KiB, " + (direct ? "O_DIRECT" : "cached") + ", " + depth + " at a time",
+                    count,
+                    contenders);
+        }
+    }
+
+    private static void reads(Ring ring, Path path, int depth, boolean direct, int count) throws IOException {
+        int fd = -1;
+        try (Arena arena = Arena.ofConfined()) {
+            fd = one(ring, ring.next().open(AT_FDCWD, arena.allocateFrom(path.toString()), direct ? O_DIRECT : 0, 0));
+            MemorySegment memory = arena.allocate((long) depth * BLOCK, BLOCK);
+            MemorySegment[] parts = new MemorySegment[depth];
+            for (int i = 0; i < depth; i++) {
+                parts[i] = memory.asSlice((long) i * BLOCK, BLOCK);
+            }
+            int open = fd;
+            long blocks = Files.size(path) / BLOCK;
+            long random = 88172645463325252L;
+            int queued = 0;
+            int[] done = new int[1];
+            Ring.Handler handler = completion -> done[0] += taken(completion);
+            while (done[0] < count) {
+                while (queued - done[0] < depth && queued < count) {
+                    random = next(random);
+                    ring.next().read(open, parts[queued % depth], (random >>> 1) % blocks * BLOCK);
+                    queued++;
+                }
+                ring.submitAndWait(1);
+                ring.reap(handler);
+            }
+        } finally {
+            one(ring, ring.next().close(fd));
+        }
+    }
+
+    private static int one(Ring ring, Submission submission) throws IOException {
+        submission.id(0);
+        ring.submitAndWait(1);
+        int result = ring.peek().result();
+        ring.advance();
+        if (result < 0) {
+            throw new IOException("errno " + -result);
+        }
+        return result;
+    }
+
+    private static int taken(Completion completion) {
+        if (completion.result() != BLOCK) {
+            throw new IllegalStateException(completion.toString());
+        }
+        return 1;
+    }
+
+    private static long next(long random) {
+        long x = random ^ random << 13;
+        x ^= x >>> 7;
+        return x ^ x << 17;
+    }
+
+    private interface Reading {
+        int at(ByteBuffer buffer, long offset) throws IOException;
+    }
+
+    private static void threads(int depth, int count, Reading reading, long size) throws InterruptedException {
+        CountDownLatch done = new CountDownLatch(depth);
+        for (int i = 0; i < depth; i++) {
+            long seed = 88172645463325252L + i;
+            Thread.startVirtualThread(() -> {
+                ByteBuffer buffer =
+                        ByteBuffer.allocateDirect(2 * BLOCK).alignedSlice(BLOCK).limit(BLOCK);
+                long random = seed;
+                try {
+                    for (int j = 0; j < count / depth; j++) {
+                        random = next(random);
+                        reading.at(buffer.position(0), (random >>> 1) % (size / BLOCK) * BLOCK);
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                } finally {
+                    done.countDown();
+                }
+            });
+        }
+        done.await();
+    }
+
+    private void fanOut() throws Exception {
+        List<StreamSocket> sinks = new ArrayList<>();
+        List<StreamSocket> sources = new ArrayList<>();
+        try (StreamListener listener = StreamListener.listen(Endpoint.parse("127.0.0.1:0"));
+                SharedRing ring = SharedRing.open(512)) {
+            for (int i = 0; i < SOCKETS; i++) {
+                StreamSocket near = StreamSocket.connect(listener.endpoint());
+                StreamSocket far = listener.accept();
+                sinks.add(near);
+                sources.add(far);
+                Thread.startVirtualThread(() -> swallow(far));
+            }
+            ByteBuffer message = ByteBuffer.allocateDirect(MESSAGE);
+            long calls = ring.systemCalls();
+            List<Contender> contenders = List.of(
+                    new Contender("a loop of writes", () -> {
+                        for (int i = 0; i < MESSAGES; i++) {
+                            for (StreamSocket sink : sinks) {
+                                sink.write(message.duplicate());
+                            }
+                        }
+                    }),
+                    new Contender("fanOut", () -> {
+                        for (int i = 0; i < MESSAGES; i++) {
+                            ring.fanOut(message, Duration.ofSeconds(30), sinks);
+                        }
+                    }));
+            compare("64 KiB to 256 sockets", (long) MESSAGES * SOCKETS, contenders);
+            System.out.printf(
+                    Locale.ROOT,
+                    "  fanOut: %.1f system calls per round%n",
+                    (double) (ring.systemCalls() - calls) / ((rounds + 1) * MESSAGES));
+        } finally {
+            for (StreamSocket socket : sinks) {
+                socket.close();
+            }
+        }
+    }
+
+    private static void swallow(StreamSocket source) {
+        ByteBuffer buffer = ByteBuffer.allocateDirect(MESSAGE);
+        try (source) {
+            while (source.read(buffer.clear()) >= 0) {
+                // Only its taking counts.
+            }
+        } catch (IOException e) {
+            // The other end was closed first.
+        }
+    }
+}
