@@ -384,8 +384,7 @@ final class Session implements Dial.Caller {
             return false;
         }
         // Sockets of a relay are born to close with a reset, so that a relay which dies in the middle is not taken for
-        // the
-        // end of a stream; an orderly close takes that back.
+        // the end of a stream; an orderly close takes that back.
         if (!ending.reset()) {
             Sockets.lingerNormal(side.fd());
         }
