@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -29,6 +30,7 @@ final class Addresses {
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final Endpoint name;
+    private final Executor lookups;
     private final boolean fixed;
     private volatile long interval;
 
@@ -42,8 +44,10 @@ final class Addresses {
     private boolean doubtful;
     private final Set<Runnable> waiting = new LinkedHashSet<>();
 
-    Addresses(Endpoint name) {
+    /** @param lookups runs what may block for as long as a name server is silent */
+    Addresses(Endpoint name, Executor lookups) {
         this.name = name;
+        this.lookups = lookups;
         Endpoint known = withoutLookup(name);
         this.fixed = known != null;
         if (fixed) {
@@ -84,8 +88,12 @@ final class Addresses {
             looking = true;
             // An answer that nobody has asked for in a long time may be worth nothing.
             doubtful = age > interval;
-            // getaddrinfo(3) would pin the carrier of a virtual thread.
-            Thread.ofPlatform().daemon().name("sluice-lookup").start(this::look);
+            try {
+                lookups.execute(this::look);
+            } catch (RuntimeException | Error e) {
+                // No thread to be had.
+                found(null, new IOException(name + ": can't be looked up: " + e.getMessage(), e));
+            }
         }
         if (looking && (addresses.isEmpty() || doubtful)) {
             waiting.add(later);
@@ -142,19 +150,24 @@ final class Addresses {
                     .toList();
         } catch (UnknownHostException e) {
             problem = new UnknownHostException(tcp + ": no address is known for host '" + tcp.host() + "'");
+        } catch (RuntimeException | Error e) {
+            // The JDK lets others look names up. Whatever they do, this name is asked for again.
+            problem = new IOException(tcp + ": can't be looked up: " + e, e);
         }
-        List<Runnable> told;
-        synchronized (this) {
-            looking = false;
-            failure = problem;
-            if (found != null) {
-                addresses = found;
-                unreachable.retainAll(found);
-            }
-            staleAt = System.nanoTime() + (found != null ? interval : RETRY_NANOS);
-            told = List.copyOf(waiting);
-            waiting.clear();
+        found(found, problem).forEach(Runnable::run);
+    }
+
+    /** The end of a lookup; returns who is to be told. */
+    private synchronized List<Runnable> found(List<Endpoint> found, IOException problem) {
+        looking = false;
+        failure = problem;
+        if (found != null) {
+            addresses = found;
+            unreachable.retainAll(found);
         }
-        told.forEach(Runnable::run);
+        staleAt = System.nanoTime() + (found != null ? interval : RETRY_NANOS);
+        List<Runnable> told = List.copyOf(waiting);
+        waiting.clear();
+        return told;
     }
 }

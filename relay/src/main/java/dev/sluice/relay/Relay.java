@@ -14,7 +14,10 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
@@ -44,7 +47,11 @@ public final class Relay implements AutoCloseable {
     /** How long sessions that were cut off may take to be gone: they only have to notice. */
     private static final long CUT_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+    /** A name server that is silent holds so many names up; the others have their old answers meanwhile. */
+    private static final int LOOKUPS = 32;
+
     private final Loops loops;
+    private final ThreadPoolExecutor lookups = lookupThreads();
     private final Capacity capacity;
     private final Counters counters = new Counters();
     private final Records records;
@@ -158,6 +165,23 @@ public final class Relay implements AutoCloseable {
 
     private boolean roomNow() {
         return alive.get() < capacity.connections() && !records.full();
+    }
+
+    private static ThreadPoolExecutor lookupThreads() {
+        // Not virtual ones: getaddrinfo(3) would pin their carriers.
+        ThreadPoolExecutor threads = new ThreadPoolExecutor(
+                LOOKUPS,
+                LOOKUPS,
+                1,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(),
+                Thread.ofPlatform().daemon().name("sluice-lookup-", 0).factory());
+        threads.allowCoreThreadTimeOut(true);
+        return threads;
+    }
+
+    Executor lookups() {
+        return lookups;
     }
 
     EventLoop accepting() {
@@ -319,6 +343,7 @@ public final class Relay implements AutoCloseable {
             interrupted = true;
         }
         loops.close();
+        lookups.shutdownNow();
         if (interrupted) {
             Thread.currentThread().interrupt();
         }

@@ -183,7 +183,7 @@ final class Session implements Dial.Caller {
         lastError = why;
         dial = null;
         target.failed.increment();
-        target.standing().failed(System.nanoTime());
+        target.standing().failed(order.claim(), System.nanoTime());
         target.leave();
         relay.placeFree();
         try {
@@ -316,7 +316,7 @@ final class Session implements Dial.Caller {
     private void giveBackTarget() {
         Upstream chosen = order.chosen();
         if (chosen != null) {
-            chosen.standing().unknown();
+            chosen.standing().unknown(order.claim());
             chosen.leave();
             relay.placeFree();
         }
@@ -384,8 +384,7 @@ final class Session implements Dial.Caller {
             return false;
         }
         // Sockets of a relay are born to close with a reset, so that a relay which dies in the middle is not taken for
-        // the
-        // end of a stream; an orderly close takes that back.
+        // the end of a stream; an orderly close takes that back.
         if (!ending.reset()) {
             Sockets.lingerNormal(side.fd());
         }

@@ -34,7 +34,7 @@ record Setup(
                 for (Target target : group.targets()) {
                     Endpoint name = target.endpoint();
                     Upstream known = targets.get(name);
-                    nextTargets.computeIfAbsent(name, _ -> known != null ? known : new Upstream(name));
+                    nextTargets.computeIfAbsent(name, _ -> known != null ? known : new Upstream(name, relay.lookups()));
                 }
             }
             nextServices.put(service.name(), Serving.of(service, services.get(service.name()), nextTargets));

@@ -9,6 +9,16 @@ import java.util.concurrent.ThreadLocalRandom;
 final class Standing {
     private static final int MAX_DOUBLINGS = 30;
 
+    /** What a connection may do that comes to the target. */
+    enum Claim {
+        /** Go elsewhere. */
+        NONE,
+        /** Come, like any other. */
+        TAKEN,
+        /** Come as the only one: it finds out for the others whether the target is back. */
+        TRIAL
+    }
+
     private Health health = Health.DEFAULT;
 
     /** How often in a row it was left; 0 while it is taken. */
@@ -35,13 +45,13 @@ final class Standing {
         return !checkedDown && (failures == 0 || !onTrial && now - retryAt >= 0);
     }
 
-    /** A connection comes. If the target was left, it is the one that tries; false if there is one already. */
-    synchronized boolean claim(long now) {
+    /** A connection comes. If the target was left, it is the one that tries, unless there is one already. */
+    synchronized Claim claim(long now) {
         if (!available(now)) {
-            return false;
+            return Claim.NONE;
         }
         onTrial = failures > 0;
-        return true;
+        return onTrial ? Claim.TRIAL : Claim.TAKEN;
     }
 
     synchronized void reached() {
@@ -49,9 +59,9 @@ final class Standing {
         onTrial = false;
     }
 
-    /** Who failed while the target is left anyway knows nothing new: the herd that was on its way does not count. */
-    synchronized void failed(long now) {
-        if (failures == 0 || onTrial) {
+    /** Who fails while the target is left anyway knows nothing new: the herd that was on its way does not count. */
+    synchronized void failed(Claim claim, long now) {
+        if (failures == 0 || claim == Claim.TRIAL) {
             long longest = health.longestBackOff().toNanos();
             int doublings = Math.min(failures, MAX_DOUBLINGS);
             long first = Math.max(1, health.backOff().toNanos());
@@ -62,9 +72,11 @@ final class Standing {
         }
     }
 
-    /** The connection that tries went away before it knew. */
-    synchronized void unknown() {
-        onTrial = false;
+    /** The connection went away before it knew. */
+    synchronized void unknown(Claim claim) {
+        if (claim == Claim.TRIAL) {
+            onTrial = false;
+        }
     }
 
     synchronized void checked(boolean good, long now) {

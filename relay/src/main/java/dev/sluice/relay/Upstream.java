@@ -4,6 +4,7 @@ import dev.sluice.io.Endpoint;
 import dev.sluice.loop.EventLoop;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -23,9 +24,9 @@ final class Upstream {
     private Check check;
     private Duration checkInterval = Duration.ZERO;
 
-    Upstream(Endpoint name) {
+    Upstream(Endpoint name, Executor lookups) {
         this.name = name;
-        this.addresses = new Addresses(name);
+        this.addresses = new Addresses(name, lookups);
     }
 
     Endpoint name() {

@@ -39,6 +39,7 @@ final class Upstreams {
         private final long client;
         private final BitSet tried = new BitSet();
         private Upstream chosen;
+        private Standing.Claim claim = Standing.Claim.NONE;
 
         private Order(long client) {
             this.client = client;
@@ -51,6 +52,11 @@ final class Upstreams {
         /** The target that the connection has entered; null if no other is to be tried. */
         Upstream chosen() {
             return chosen;
+        }
+
+        /** As what the connection has entered it; {@code NONE} if nobody was to, but no other target was left. */
+        Standing.Claim claim() {
+            return claim;
         }
 
         /** Chooses the next one and enters it; false if that has to wait until one has room. */
@@ -71,7 +77,8 @@ final class Upstreams {
                 Upstream upstream = upstreams.get(next);
                 // Somebody else may be quicker to take the last place, or to be the one on trial.
                 if (upstream.enter(group.targets().get(next).maxConnections())) {
-                    if (upstream.standing().claim(now) || !choice) {
+                    claim = upstream.standing().claim(now);
+                    if (claim != Standing.Claim.NONE || !choice) {
                         tried.set(next);
                         chosen = upstream;
                         return true;

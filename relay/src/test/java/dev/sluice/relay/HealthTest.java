@@ -112,6 +112,30 @@ class HealthTest {
         }
     }
 
+    @Test
+    @DisplayName("While it is down, it is tried once per back-off, however many clients come")
+    void fewTries() throws Exception {
+        Endpoint dead = refusing();
+        try (ServerSocket good = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+                Relay relay = relay(TargetGroup.of(dead, address(good)).health(QUICK))) {
+            long start = System.nanoTime();
+            assertThat(session(relay, good).tries()).isEqualTo(2);
+            Thread.ofVirtual().start(() -> acceptAll(good));
+            int clients = 500;
+            for (int i = 0; i < clients; i++) {
+                connect(relay).close();
+            }
+            int tries = 0;
+            for (int i = 0; i < clients; i++) {
+                tries += record().tries() - 1;
+            }
+            // No pause is shorter than 37 ms.
+            long pauses = (System.nanoTime() - start) / 37_000_000;
+            assertThat(tries)
+                    .isBetween(1, (int) (pauses + 1 + Runtime.getRuntime().availableProcessors()));
+        }
+    }
+
     private static void acceptAll(ServerSocket server) {
         while (!server.isClosed()) {
             try (Socket accepted = server.accept()) {

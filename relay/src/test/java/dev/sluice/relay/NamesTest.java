@@ -132,6 +132,30 @@ class NamesTest {
     }
 
     @Test
+    @DisplayName(
+            "A resolver that breaks is a failure like another: the record says so, and the name is asked for again")
+    void breaks() throws Exception {
+        ServerSocket server = server("127.0.0.2");
+        Name name = Names.name(() -> {
+            throw new IllegalStateException("the resolver is broken");
+        });
+        try (Relay relay = relay(name, AT_ONCE, Timeouts.DEFAULT)) {
+            new Socket(InetAddress.getLoopbackAddress(), RelayFixture.port(relay)).close();
+            assertThat(record().error()).contains(name.host, "no address is known");
+            name.answer = Names.addresses("127.0.0.2");
+            Thread accepting = Thread.ofVirtual().start(() -> acceptAll(server));
+            new Socket(InetAddress.getLoopbackAddress(), RelayFixture.port(relay)).close();
+            while (!record().error().isEmpty()) {
+                // A failure is kept for a second.
+                Thread.sleep(50);
+                new Socket(InetAddress.getLoopbackAddress(), RelayFixture.port(relay)).close();
+            }
+            server.close();
+            accepting.join();
+        }
+    }
+
+    @Test
     @DisplayName("While a lookup hangs, the last good answer serves, too")
     void hangs() throws Exception {
         ServerSocket server = server("127.0.0.2");

@@ -3,6 +3,7 @@ package dev.sluice.relay;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import dev.sluice.relay.Standing.Claim;
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
@@ -35,10 +36,7 @@ class StandingTest {
     @DisplayName("Left for a second after a failure, then twice as long each time, up to the longest; never in step")
     void backsOff() {
         for (int expected = 1; expected <= 64; expected *= 2) {
-            if (expected > 1) {
-                assertThat(standing.claim(now)).isTrue();
-            }
-            standing.failed(now);
+            standing.failed(standing.claim(now), now);
             long longest = Math.min(expected, 60) * SECOND;
             assertThat(pause()).isBetween(longest * 3 / 4, longest + SECOND / 1000);
         }
@@ -47,16 +45,16 @@ class StandingTest {
     @Test
     @DisplayName("When the time has come, one connection tries it; the rest come if that one has got through")
     void oneTries() {
-        standing.failed(now);
+        standing.failed(Claim.TAKEN, now);
         pause();
-        assertThat(standing.claim(now)).isTrue();
+        assertThat(standing.claim(now)).isEqualTo(Claim.TRIAL);
         assertThat(standing.available(now)).isFalse();
-        assertThat(standing.claim(now + 1000 * SECOND)).isFalse();
+        assertThat(standing.claim(now + 1000 * SECOND)).isEqualTo(Claim.NONE);
         standing.reached();
         assertThat(standing.up()).isTrue();
-        assertThat(standing.claim(now)).isTrue();
-        assertThat(standing.claim(now)).isTrue();
-        standing.failed(now);
+        assertThat(standing.claim(now)).isEqualTo(Claim.TAKEN);
+        assertThat(standing.claim(now)).isEqualTo(Claim.TAKEN);
+        standing.failed(Claim.TAKEN, now);
         // It starts from the beginning.
         assertThat(pause()).isLessThanOrEqualTo(SECOND + SECOND / 1000);
     }
@@ -64,23 +62,32 @@ class StandingTest {
     @Test
     @DisplayName("If the one that tries goes away before it knows, the next one tries")
     void unknown() {
-        standing.failed(now);
+        standing.failed(Claim.TAKEN, now);
         pause();
-        assertThat(standing.claim(now)).isTrue();
-        standing.unknown();
-        assertThat(standing.claim(now)).isTrue();
+        assertThat(standing.claim(now)).isEqualTo(Claim.TRIAL);
+        standing.unknown(Claim.TRIAL);
+        assertThat(standing.claim(now)).isEqualTo(Claim.TRIAL);
     }
 
     @Test
     @DisplayName("A hundred connections that were under way when it fell count as one failure")
     void herd() {
         for (int i = 0; i < 100; i++) {
-            assertThat(standing.claim(now)).isTrue();
+            assertThat(standing.claim(now)).isEqualTo(Claim.TAKEN);
         }
-        for (int i = 0; i < 100; i++) {
-            standing.failed(now);
+        for (int i = 0; i < 50; i++) {
+            standing.failed(Claim.TAKEN, now);
         }
         assertThat(pause()).isLessThanOrEqualTo(SECOND + SECOND / 1000);
+        // Nor do those who fail, or go, while another one is on trial speak for it.
+        assertThat(standing.claim(now)).isEqualTo(Claim.TRIAL);
+        for (int i = 0; i < 50; i++) {
+            standing.failed(Claim.TAKEN, now);
+            standing.unknown(Claim.TAKEN);
+        }
+        assertThat(standing.claim(now)).isEqualTo(Claim.NONE);
+        standing.failed(Claim.TRIAL, now);
+        assertThat(pause()).isBetween(2 * SECOND * 3 / 4, 2 * SECOND + SECOND / 1000);
     }
 
     @Test
@@ -118,7 +125,7 @@ class StandingTest {
     @DisplayName("A good check ends a back-off that is over, in place of a trial")
     void checkInsteadOfTrial() {
         standing.health(Health.DEFAULT.check(Duration.ofSeconds(1), 2, 3));
-        standing.failed(now);
+        standing.failed(Claim.TAKEN, now);
         standing.checked(true, now);
         assertThat(standing.up()).isFalse();
         pause();
