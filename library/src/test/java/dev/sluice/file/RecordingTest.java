@@ -279,4 +279,15 @@ class RecordingTest {
             assertThat(files.count()).isGreaterThan(1);
         }
     }
+
+    @Test
+    @DisplayName("A recording that was cut has no end, and says why in one line of JSON")
+    void cut() throws Exception {
+        Recording recording = Recording.open(directory, "cut", Rotation.NONE);
+        recording.write(ByteBuffer.wrap(new byte[10]));
+        recording.cut("a \"reset\"\nof the peer");
+        recording.close();
+        assertThat(Files.readAllLines(directory.resolve("cut.index")).getLast())
+                .startsWith("{\"cut\":10,\"recorded\":10,\"gaps\":0,\"missed\":0,\"why\":\"a 'reset''of the peer\",");
+    }
 }
