@@ -77,14 +77,33 @@ public final class Recording implements WritableByteChannel {
         this.directory = directory;
         this.name = name;
         this.rotation = rotation;
-        this.index = Files.newBufferedWriter(directory.resolve(name + ".index"), StandardOpenOption.CREATE_NEW);
+        Path beside = directory.resolve(name + ".index");
+        this.index = Files.newBufferedWriter(beside, StandardOpenOption.CREATE_NEW);
+        KernelFile first = null;
         try {
-            this.file = KernelFile.recording(path(1), directory.resolve(name).toString(), reel);
-            this.descriptor = Descriptors.sink(file);
+            first = KernelFile.recording(path(1), directory.resolve(name).toString(), reel);
+            this.file = first;
+            this.descriptor = Descriptors.sink(first);
             reel.begin(1);
         } catch (IOException | RuntimeException e) {
-            index.close();
+            undo(e, index, first, beside);
             throw e;
+        }
+    }
+
+    /** Nothing is left of a recording that could not begin, such as on a full disk. */
+    private void undo(Exception why, BufferedWriter writer, KernelFile first, Path beside) {
+        try {
+            try (writer) {
+                if (first != null) {
+                    first.close();
+                    Files.delete(path(1));
+                }
+            } finally {
+                Files.delete(beside);
+            }
+        } catch (IOException e) {
+            why.addSuppressed(e);
         }
     }
 
