@@ -110,7 +110,7 @@ public final class Mirror extends Outlet implements Runnable {
     }
 
     /** What detached the mirror, or null. */
-    SluiceException detachment() {
+    public SluiceException detachment() {
         return detachment;
     }
 
