@@ -127,6 +127,43 @@ class MirrorTargetsTest {
     }
 
     @Test
+    @DisplayName("A session that rests holds no pipe, and neither do its copies")
+    void idle() throws Exception {
+        byte[] bytes = LONG.request();
+        try (MirrorServer mirror = new MirrorServer();
+                RelayFixture fixture = new RelayFixture(service -> service.route(Route.SPLICE)
+                        .mirrors(MirrorTargets.of(mirror.address()).policy(PATIENT)));
+                Socket client = fixture.client();
+                Socket server = fixture.server.accept()) {
+            CompletableFuture<Object> sending = Talk.async(() -> {
+                client.getOutputStream().write(bytes);
+                return null;
+            });
+            Talk.same(server.getInputStream().readNBytes(bytes.length), bytes);
+            Talk.get(sending);
+            while (fixture.relay.stats().pipesLent() > 0) {
+                Thread.sleep(1);
+            }
+            assertThat(fixture.relay.sessions()).isOne();
+            assertThat(fixture.relay.stats().mirrors().getFirst().active()).isOne();
+        }
+    }
+
+    @Test
+    @DisplayName("Descriptors of copies are counted, so that a relay stops short of the limit")
+    void descriptors() {
+        MirrorTargets one = MirrorTargets.of(Endpoint.parse("127.0.0.1:1"));
+        Service plain = Service.of("plain", RelayFixture.ANY_PORT, Endpoint.parse("127.0.0.1:1"));
+        Service rich = Service.of("rich", RelayFixture.ANY_PORT, Endpoint.parse("127.0.0.1:1"))
+                .mirrors(one, one.directions(Directions.BOTH), RecordingPlan.of(Path.of("/tmp")));
+        assertThat(RelayConfig.of(plain).descriptorsPerConnection()).isEqualTo(2);
+        assertThat(RelayConfig.of(plain, rich).descriptorsPerConnection()).isEqualTo(2 + 1 + 2 + 4);
+        RelayConfig config = RelayConfig.of(plain);
+        assertThat(new Capacity(config).connections())
+                .isGreaterThan(new Capacity(config.services(List.of(rich))).connections());
+    }
+
+    @Test
     @DisplayName("A session that is reset has its copy reset: nobody takes a part for the whole")
     void resetIsCopied() throws Exception {
         try (MirrorServer mirror = new MirrorServer();
