@@ -3,7 +3,8 @@
 // Says "hello PORT NAME" with the port of the server, and then answers each line of the standard input. PORT is that of
 // the relay; the server behaves as the line wants, so one target does for all.
 //
-//   bulk PORT STREAMS BYTES COPY     streams of so many bytes to the server  -> done NANOS
+//   bulk PORT STREAMS BYTES COPY N   streams of so many bytes to the server  -> done NANOS
+//                                    where each arrives N times; N may be left out for 1
 //                                    COPY 0: sendfile(2) from a memfd, recv(2) with MSG_TRUNC; 1: write(2) and read(2)
 //   requests PORT CLIENTS SIZE COUNT one request at a time per client, echoed -> done NANOS P50 P99 0
 //   churn PORT CLIENTS COUNT         connect, a byte each way, close          -> done NANOS P50 P99 FAILED
@@ -143,9 +144,9 @@ static void ping(int fd) {
     if (write(fd, &byte, 1) != 1 || read(fd, &byte, 1) != 1) err(1, "no answer through the relay");
 }
 
-static void bulk(int port, int streams, long long bytes, int copy) {
-    bytes_left = streams * bytes;
-    streams_left = streams;
+static void bulk(int port, int streams, long long bytes, int copy, int times) {
+    bytes_left = streams * bytes * times;
+    streams_left = streams * times;
     manner = copy ? COPY : DISCARD;
     int poll = epoll_create1(EPOLL_CLOEXEC), open = streams;
     for (int i = 0; i < streams; i++) {
@@ -311,9 +312,9 @@ int main(void) {
 
     char line[256];
     while (fgets(line, sizeof line, stdin)) {
-        int port, many, size, total, copy;
+        int port, many, size, total, copy, times = 1;
         long long bytes;
-        if (sscanf(line, "bulk %d %d %lld %d", &port, &many, &bytes, &copy) == 4) bulk(port, many, bytes, copy);
+        if (sscanf(line, "bulk %d %d %lld %d %d", &port, &many, &bytes, &copy, &times) >= 4) bulk(port, many, bytes, copy, times);
         else if (sscanf(line, "requests %d %d %d %d", &port, &many, &size, &total) == 4) requests(port, many, size, total);
         else if (sscanf(line, "churn %d %d %d", &port, &many, &total) == 3) churn(port, many, total);
         else if (sscanf(line, "idle %d %d", &port, &many) == 2) stay(port, many);

@@ -2,6 +2,7 @@ package dev.sluice;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.file.KernelFile;
 import dev.sluice.io.Route;
@@ -74,6 +75,31 @@ class MirrorPolicyTest {
                     .isEqualTo(result.mirrors().get(0).bytes())
                     .isLessThan(FILM.length);
             assertThat(beginning).isEqualTo(Arrays.copyOf(FILM, beginning.length));
+        }
+    }
+
+    @Test
+    void aDetachedMirrorCanBeClosedWhileTheStreamGoesOn() throws Exception {
+        try (Pair camera = Pair.open(Kind.TCP);
+                Pair client = Pair.open(Kind.TCP);
+                Pair stalled = Pair.open(Kind.TCP)) {
+            CompletableFuture<TransferResult> transfer = Bytes.async(() -> Pipeline.from(camera.near())
+                    .mirror(stalled.near(), MirrorPolicy.optional(Duration.ofMillis(10)))
+                    .to(client.near()));
+            CompletableFuture<Object> filming = Bytes.async(() -> {
+                Bytes.write(camera.far(), FILM, 100_000);
+                return null;
+            });
+            // More than fits between the camera and the mirror: the client has it only if the mirror is detached.
+            byte[] got = Bytes.read(client.far(), FILM.length);
+            assertThat(Arrays.mismatch(got, FILM)).isEqualTo(-1);
+            filming.get();
+
+            stalled.near().abort();
+            assertThatThrownBy(() -> Bytes.readAll(stalled.far())).hasMessageContaining("ECONNRESET");
+            assertThat(transfer).isNotDone();
+            camera.far().shutdownOutput();
+            assertThat(transfer.get().mirrors().getFirst().failure()).isPresent();
         }
     }
 

@@ -50,6 +50,7 @@ public final class Relays {
             relays.requests();
             relays.churn();
         }
+        mirrored(options);
     }
 
     // --- the relays ------------------------------------------------------------------------------
@@ -250,6 +251,52 @@ public final class Relays {
                         "relays-" + name);
             }
         }
+    }
+
+    /** Each stream arrives twice: from the relay and, past it, from its mirror; a copy that lacks a byte fails the run. */
+    private static void mirrored(Options options) throws IOException {
+        if (!options.wants("scenario", "mirrored")) {
+            return;
+        }
+        try (RelayMatch match = RelayMatch.open()) {
+            if (match == null) {
+                return;
+            }
+            match.enter(mirroring("Sluice", "auto")).enter(mirroring("Sluice, copying", "copy"));
+            for (int streams : new int[] {1, 16}) {
+                long each = options.bytes() / streams;
+                double total = each * streams;
+                match.play(
+                        "%d stream%s of %d MiB, and a mirror of each, endpoints that copy nothing"
+                                .formatted(streams, streams == 1 ? "" : "s", each >> 20),
+                        "bulk",
+                        streams + " " + each + " 0 2",
+                        List.of(
+                                new Column("GB/s", run -> total / run.nanos(), true),
+                                new Column("CPU, s per GB", run -> run.cpu() / total, true)),
+                        options,
+                        "relays-mirrored-" + streams);
+            }
+        }
+    }
+
+    private static Entry mirroring(String name, String route) {
+        return new Entry(
+                name,
+                "Java " + Runtime.version(),
+                (listen, target) -> sluice(
+                                name,
+                                "cli/target/sluice.jar",
+                                "--route",
+                                route,
+                                "--mirror",
+                                "127.0.0.1:" + target,
+                                "--mirror-on-slow",
+                                "block",
+                                "--mirror-on-failure",
+                                "fail")
+                        .command()
+                        .between(listen, target));
     }
 
     private void requests() throws IOException {

@@ -1,6 +1,7 @@
 package dev.sluice.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.sluice.io.MirrorResult;
 import dev.sluice.relay.LiveSession;
 import dev.sluice.relay.RelayStats;
 import dev.sluice.relay.SessionRecord;
@@ -160,6 +161,29 @@ final class RecordLog implements AutoCloseable {
         Json.byRoute(json, direction.byRoute());
         json.writeStringField("reason", direction.reason());
         json.writeStringField("end", name(direction.end()));
+        if (!direction.mirrors().isEmpty()) {
+            json.writeArrayFieldStart("mirrors");
+            for (MirrorResult mirror : direction.mirrors()) {
+                write(json, mirror);
+            }
+            json.writeEndArray();
+        }
+        json.writeEndObject();
+    }
+
+    private static void write(JsonGenerator json, MirrorResult mirror) throws IOException {
+        json.writeStartObject();
+        json.writeStringField("name", mirror.name());
+        json.writeNumberField("bytes", mirror.bytes());
+        json.writeStringField("route", mirror.route().name());
+        json.writeStringField("reason", mirror.reason());
+        if (mirror.gaps() > 0) {
+            json.writeNumberField("gaps", mirror.gaps());
+            json.writeNumberField("missed", mirror.missed());
+        }
+        if (mirror.failure().isPresent()) {
+            json.writeStringField("error", mirror.failure().get().getMessage());
+        }
         json.writeEndObject();
     }
 
@@ -201,6 +225,20 @@ final class RecordLog implements AutoCloseable {
                 json.writeNumberField("failed", target.failed());
                 json.writeNumberField("active", target.active());
                 json.writeBooleanField("up", target.up());
+                json.writeEndObject();
+            }
+            json.writeEndArray();
+            json.writeArrayFieldStart("mirrors");
+            for (RelayStats.OfMirror mirror : stats.mirrors()) {
+                json.writeStartObject();
+                json.writeStringField("service", mirror.service());
+                json.writeStringField("mirror", mirror.mirror());
+                json.writeNumberField("begun", mirror.begun());
+                json.writeNumberField("active", mirror.active());
+                json.writeNumberField("missing", mirror.missing());
+                json.writeNumberField("failed", mirror.failed());
+                json.writeNumberField("bytes", mirror.bytes());
+                json.writeNumberField("missed", mirror.missed());
                 json.writeEndObject();
             }
             json.writeEndArray();

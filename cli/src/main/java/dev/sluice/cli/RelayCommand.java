@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
@@ -122,6 +123,9 @@ final class RelayCommand implements Callable<Integer> {
                     "With --json: print the counters and the connections alive this often, and the counters at the end.")
     private Duration statsInterval;
 
+    @Mixin
+    private MirrorOptions mirrors;
+
     @ParentCommand
     private Main main;
 
@@ -166,6 +170,7 @@ final class RelayCommand implements Callable<Integer> {
                 new Timeouts(connectTimeout, idleTimeout, halfCloseTimeout, maxLifetime, keepAlive, userTimeout);
         TargetGroup group = TargetGroup.of(targets.toArray(Endpoint[]::new));
         Service service = Service.of("relay", List.of(listen), group).timeouts(timeouts);
+        service = mirrors.on(service);
         return route.forced().map(service::route).orElse(service);
     }
 

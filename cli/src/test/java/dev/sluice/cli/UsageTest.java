@@ -18,6 +18,10 @@ class UsageTest {
             relay :0                                | TARGET
             relay :0 :1 --drain-timeout 30          | bad duration '30'
             relay :0 :1 --route teleport            | --route
+            relay :0 :1 --mirror :2 --mirror-on-slow drop | only a recording
+            relay :0 :1 --mirror :2 --mirror-sample 2 | sample of 2
+            relay :0 :1 --record . --record-name x  | {session}
+            relay :0 :1 --mirror-direction up       | up' is none of
             record :0 :1                            | FILE
             send --sha256 - 127.0.0.1:1             | '-'
             receive --json :0 -                     | stdout

@@ -29,7 +29,7 @@ import java.util.ArrayDeque;
  * }</pre>
  *
  * <p>So the files in order are the stream without its gaps, and each gap says how many bytes are missing where. An index
- * without an end was not closed. Writes block on the disk like those of {@link KernelFile}; one writer at a time.
+ * that has {@code cut} instead of {@code end} is of a stream that went on, or failed; one with neither was not closed. Writes block on the disk like those of {@link KernelFile}; one writer at a time.
  */
 public final class Recording implements WritableByteChannel {
     static {
@@ -77,14 +77,33 @@ public final class Recording implements WritableByteChannel {
         this.directory = directory;
         this.name = name;
         this.rotation = rotation;
-        this.index = Files.newBufferedWriter(directory.resolve(name + ".index"), StandardOpenOption.CREATE_NEW);
+        Path beside = directory.resolve(name + ".index");
+        this.index = Files.newBufferedWriter(beside, StandardOpenOption.CREATE_NEW);
+        KernelFile first = null;
         try {
-            this.file = KernelFile.recording(path(1), directory.resolve(name).toString(), reel);
-            this.descriptor = Descriptors.sink(file);
+            first = KernelFile.recording(path(1), directory.resolve(name).toString(), reel);
+            this.file = first;
+            this.descriptor = Descriptors.sink(first);
             reel.begin(1);
         } catch (IOException | RuntimeException e) {
-            index.close();
+            undo(e, index, first, beside);
             throw e;
+        }
+    }
+
+    /** Nothing is left of a recording that could not begin, such as on a full disk. */
+    private void undo(Exception why, BufferedWriter writer, KernelFile first, Path beside) {
+        try {
+            try (writer) {
+                if (first != null) {
+                    first.close();
+                    Files.delete(path(1));
+                }
+            } finally {
+                Files.delete(beside);
+            }
+        } catch (IOException e) {
+            why.addSuppressed(e);
         }
     }
 
@@ -144,8 +163,25 @@ public final class Recording implements WritableByteChannel {
     @Override
     public void close() throws IOException {
         if (descriptor.close()) {
-            reel.end();
+            reel.end("end", "");
         }
+    }
+
+    /**
+     * {@link #close} for a recording that is not of the whole stream, because one of the two has failed: the last line of
+     * its index begins with {@code cut} instead of {@code end} and says why.
+     */
+    public void cut(String why) throws IOException {
+        if (descriptor.close()) {
+            reel.end("cut", ",\"why\":\"" + plain(why) + '"');
+        }
+    }
+
+    private static String plain(String text) {
+        return text.codePoints()
+                .map(c -> c < ' ' || c == '"' || c == '\\' ? '\'' : c)
+                .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+                .toString();
     }
 
     @Override
@@ -227,11 +263,11 @@ public final class Recording implements WritableByteChannel {
             }
         }
 
-        synchronized void end() throws IOException {
+        synchronized void end(String how, String more) throws IOException {
             try (index) {
                 markGaps();
-                note("{\"end\":%d,\"recorded\":%d,\"gaps\":%d,\"missed\":%d"
-                        .formatted(recorded + marked, recorded, markedGaps, marked));
+                note("{\"%s\":%d,\"recorded\":%d,\"gaps\":%d,\"missed\":%d%s"
+                        .formatted(how, recorded + marked, recorded, markedGaps, marked, more));
             }
         }
 

@@ -262,6 +262,9 @@ final class Flow {
      */
     private boolean deliver() {
         boolean ready = stop != null || deliverToSink();
+        if (ready && stop == null && finished()) {
+            pump.delivered();
+        }
         if (stop == null) {
             // A pipeful can be teed past a mirror that has not finished the last one; other things go to all at once.
             boolean teeing =

@@ -20,6 +20,7 @@ public final class Mirror extends Outlet implements Runnable {
     private static final int PAGE = 4096;
 
     private final Terms terms;
+    private final Runnable onDetach;
     private long slowUntil;
 
     /** What was teed while the first pipe was not empty yet. Only ever touched by the pump. */
@@ -35,6 +36,9 @@ public final class Mirror extends Outlet implements Runnable {
     private volatile boolean busy;
 
     private volatile SluiceException detachment;
+
+    /** The descriptor has been given back. */
+    private boolean left;
 
     /** Of the stream: what went to the mirror, delivered or not, and what passed it by. Only ever touched by the pump. */
     private long given;
@@ -64,9 +68,10 @@ public final class Mirror extends Outlet implements Runnable {
         DROP
     }
 
-    private Mirror(Descriptor descriptor, WritableByteChannel channel, String refusal, Terms terms) {
+    private Mirror(Descriptor descriptor, WritableByteChannel channel, String refusal, Terms terms, Runnable onDetach) {
         super(descriptor, channel, refusal);
         this.terms = terms;
+        this.onDetach = onDetach;
     }
 
     /**
@@ -75,12 +80,21 @@ public final class Mirror extends Outlet implements Runnable {
      * @throws ClosedChannelException if it is closed
      */
     public static Mirror of(Descriptor descriptor, Terms terms) throws ClosedChannelException {
-        return claimed(new Mirror(acquired(descriptor), null, refusalOf(descriptor), terms));
+        return of(descriptor, terms, () -> {});
+    }
+
+    /**
+     * The same for an owner who wants to close it as soon as the pump goes on without it.
+     *
+     * @param onDetach run once it is detached and its descriptor has been left, by any thread; must not block
+     */
+    public static Mirror of(Descriptor descriptor, Terms terms, Runnable onDetach) throws ClosedChannelException {
+        return claimed(new Mirror(acquired(descriptor), null, refusalOf(descriptor), terms, onDetach));
     }
 
     /** Somebody's channel, which can only be written to. */
     public static Mirror of(WritableByteChannel channel, String refusal, Terms terms) {
-        return new Mirror(null, channel, refusal, terms);
+        return new Mirror(null, channel, refusal, terms, () -> {});
     }
 
     Terms terms() {
@@ -96,7 +110,7 @@ public final class Mirror extends Outlet implements Runnable {
     }
 
     /** What detached the mirror, or null. */
-    SluiceException detachment() {
+    public SluiceException detachment() {
         return detachment;
     }
 
@@ -281,22 +295,54 @@ public final class Mirror extends Outlet implements Runnable {
         } catch (RuntimeException | Error e) {
             failed(new IOException(e), -Errno.EIO);
         }
+        boolean gone;
         synchronized (this) {
-            if (detached()) {
+            gone = detached();
+            if (gone) {
                 drop();
+                leave();
             }
             // Last: the pump drops the mirror, too, once it is quiet.
             busy = false;
         }
         ready();
+        if (gone) {
+            onDetach.run();
+        }
     }
 
     /** Goes on without this mirror. What was on its way to it is dropped. */
-    synchronized void detach(SluiceException why) {
-        detachment = why;
-        if (!busy) {
-            drop();
+    void detach(SluiceException why) {
+        boolean gone;
+        synchronized (this) {
+            detachment = why;
+            gone = !busy;
+            if (gone) {
+                drop();
+                leave();
+            }
         }
+        if (gone) {
+            onDetach.run();
+        }
+    }
+
+    /** Also at once when it is detached: a stream may go on for long, and its owner wants to close it. */
+    @Override
+    public void leave() {
+        if (!left) {
+            left = true;
+            super.leave();
+        }
+    }
+
+    /**
+     * Its owner has found out that it is broken; the pump is told, though it may have nothing to write to it now. On the
+     * thread of the pump's steps.
+     */
+    public void broken(String call, int errno) {
+        failed(call, errno);
+        ready();
     }
 
     @Override

@@ -194,6 +194,11 @@ public sealed class Outlet implements Waiter permits Mirror {
         result = errno;
     }
 
+    void failed(String what, int errno) {
+        call = what;
+        result = -errno;
+    }
+
     void attach(Pump owner, EventLoop loop) throws IOException {
         pump = owner;
         if (descriptor != null && descriptor.kind().pollable()) {

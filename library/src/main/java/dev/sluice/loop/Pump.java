@@ -44,6 +44,7 @@ public final class Pump implements Runnable, Waiter {
 
     private EventLoop loop;
     private Thread caller;
+    private Runnable onDelivered;
 
     private TransferResult result;
     private TransferException failure;
@@ -73,6 +74,22 @@ public final class Pump implements Runnable, Waiter {
     public Pump(Inlet source, Outlet sink, List<Mirror> mirrors, Options options, Runnable onEnd) {
         this.flow = new Flow(this, source, sink, mirrors, options);
         this.onEnd = onEnd;
+    }
+
+    /**
+     * To be run once, before the end, when the sink has the whole stream, and only mirrors may still lack of it. On the
+     * thread of a step; must not block. To be set before the start.
+     */
+    public void onDelivered(Runnable told) {
+        onDelivered = told;
+    }
+
+    void delivered() {
+        if (onDelivered != null) {
+            Runnable telling = onDelivered;
+            onDelivered = null;
+            telling.run();
+        }
     }
 
     /** Takes the first step, and all others without the caller, who is told of the end by {@code onEnd}. */

@@ -16,6 +16,7 @@ import dev.sluice.io.TransferResult;
 import dev.sluice.loop.BlockingPool;
 import dev.sluice.pipe.KernelPipe;
 import dev.sluice.testkit.Bytes;
+import dev.sluice.testkit.Child;
 import dev.sluice.testkit.LeakCheck;
 import dev.sluice.testkit.Pair;
 import dev.sluice.testkit.Pair.Kind;
@@ -35,6 +36,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -277,6 +279,38 @@ class RecordingTest {
         }
         try (Stream<Path> files = Files.list(directory)) {
             assertThat(files.count()).isGreaterThan(1);
+        }
+    }
+
+    @Test
+    @DisplayName("A recording that was cut has no end, and says why in one line of JSON")
+    void cut() throws Exception {
+        Recording recording = Recording.open(directory, "cut", Rotation.NONE);
+        recording.write(ByteBuffer.wrap(new byte[10]));
+        recording.cut("a \"reset\"\nof the peer");
+        recording.close();
+        assertThat(Files.readAllLines(directory.resolve("cut.index")).getLast())
+                .startsWith("{\"cut\":10,\"recorded\":10,\"gaps\":0,\"missed\":0,\"why\":\"a 'reset''of the peer\",");
+    }
+
+    @Test
+    @DisplayName("Nothing is left of a recording that can't begin on a full disk")
+    void noRoomToBegin() throws Exception {
+        Path full = Files.createDirectory(directory.resolve("full"));
+        Assumptions.assumeTrue(
+                Child.has("mount", "-t", "tmpfs", "-o", "size=4k", "none", full.toString()),
+                "a tmpfs can't be mounted: needs root");
+        try {
+            Files.write(full.resolve("all"), new byte[4096]);
+            assertThatThrownBy(() -> Recording.open(full, "film", Rotation.NONE))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("No space left");
+            try (Stream<Path> files = Files.list(full)) {
+                assertThat(files).hasSize(1);
+            }
+        } finally {
+            // Refused while a file is open there.
+            assertThat(Child.has("umount", full.toString())).isTrue();
         }
     }
 }

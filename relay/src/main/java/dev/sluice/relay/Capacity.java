@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * How many connections a relay serves at a time. Each takes two descriptors, and without one left nothing works any more,
+ * How many connections a relay serves at a time. Each takes two descriptors and those of its copies, and without one left nothing works any more,
  * not even a look at what went wrong; so the relay stops short of the limit, and whoever comes then waits in the backlog.
  */
 final class Capacity {
@@ -15,19 +15,20 @@ final class Capacity {
     private static final int RESERVE = 160;
 
     private final long limit = descriptorLimit();
-    private final int possible;
+    private final long free = limit - openDescriptors();
     private final AtomicBoolean warned = new AtomicBoolean();
+    private volatile int possible;
     private volatile int connections;
 
-    /** @param wanted 0 for as many as possible */
-    Capacity(int wanted) {
-        long free = limit - openDescriptors();
-        this.possible = Math.clamp((free - Math.min(RESERVE, free / 2)) / 2, 1, Integer.MAX_VALUE);
-        want(wanted);
+    Capacity(RelayConfig config) {
+        want(config);
     }
 
-    /** Changes its mind. */
-    void want(int wanted) {
+    /** From now on as this configuration has it. */
+    void want(RelayConfig config) {
+        int wanted = config.maxConnections();
+        long left = free - Math.min(RESERVE, free / 2);
+        possible = Math.clamp(left / config.descriptorsPerConnection(), 1, Integer.MAX_VALUE);
         connections = wanted > 0 ? Math.min(wanted, possible) : possible;
     }
 

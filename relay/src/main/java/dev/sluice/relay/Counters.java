@@ -54,6 +54,10 @@ final class Counters {
                 setup.services().values().stream().map(Serving::stats).toList(),
                 setup.acceptors().stream().map(Acceptor::stats).toList(),
                 setup.targets().values().stream().map(Upstream::stats).toList(),
+                setup.services().values().stream()
+                        .flatMap(serving -> serving.mirrors().stream()
+                                .map(mirror -> mirror.stats(serving.service().name())))
+                        .toList(),
                 PipePool.shared().lent(),
                 PipePool.shared().small());
     }

@@ -27,10 +27,13 @@ record Ending(End end, boolean gone, boolean reset) {
     static Ending of(Direction from, Direction to, boolean falseEnd, End cut) {
         Optional<TransferException> dead = failure(from, Side.SOURCE).or(() -> failure(to, Side.SINK));
         boolean truncated = to.failure().filter(f -> f.side() != Side.SINK).isPresent() || falseEnd;
-        return new Ending(end(from, dead, cut), dead.isPresent(), truncated);
+        End unlessPeer = cut != null
+                ? cut
+                : failure(from, Side.MIRROR).or(() -> failure(to, Side.MIRROR)).isPresent() ? End.ERROR : End.RST;
+        return new Ending(end(from, dead, unlessPeer), dead.isPresent(), truncated);
     }
 
-    private static End end(Direction from, Optional<TransferException> dead, End cut) {
+    private static End end(Direction from, Optional<TransferException> dead, End otherwise) {
         if (dead.isPresent()) {
             return switch (dead.get().errno()) {
                 case Errno.ECONNRESET, Errno.EPIPE -> End.RST;
@@ -41,7 +44,7 @@ record Ending(End end, boolean gone, boolean reset) {
         if (from.failure().isEmpty()) {
             return End.FIN;
         }
-        return cut != null ? cut : End.RST;
+        return otherwise;
     }
 
     private static Optional<TransferException> failure(Direction direction, Side side) {

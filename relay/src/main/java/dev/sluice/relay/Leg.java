@@ -8,6 +8,7 @@ import dev.sluice.io.Side;
 import dev.sluice.io.TransferException;
 import dev.sluice.io.TransferException.Reason;
 import dev.sluice.loop.Inlet;
+import dev.sluice.loop.Mirror;
 import dev.sluice.loop.Outlet;
 import dev.sluice.loop.Pump;
 import dev.sluice.loop.Rate;
@@ -24,15 +25,31 @@ final class Leg {
     private final Descriptor sink;
     private final Pump pump;
 
+    private boolean passedOn;
+
     /** @param rate how fast, or null for as fast as it goes */
-    Leg(Descriptor source, Descriptor sink, Route route, Rate rate, Consumer<Leg> onEnd) throws IOException {
+    Leg(Descriptor source, Descriptor sink, List<Mirror> mirrors, Route route, Rate rate, Consumer<Leg> onEnd)
+            throws IOException {
         this.sink = sink;
         this.pump = new Pump(
                 Inlet.of(source),
                 Outlet.of(sink),
-                List.of(),
+                mirrors,
                 new Pump.Options(Long.MAX_VALUE, route, NO_PREFIX, rate),
                 () -> onEnd.accept(this));
+    }
+
+    /** Passes the end of the stream on as soon as the sink has all, rather than when the slowest copy has. */
+    void passOnEarly(Leg other) {
+        pump.onDelivered(() -> passOn(other));
+    }
+
+    private void passOn(Leg other) {
+        if (!passedOn && !falseEnd(other)) {
+            passedOn = true;
+            // If the peer has gone meanwhile, the other direction finds out and reports it.
+            Sockets.shutdown(sink.fd(), Sockets.SHUT_WR);
+        }
     }
 
     void start() {
@@ -61,10 +78,7 @@ final class Leg {
     void carryOver(Leg other) {
         TransferException failure = pump.failure();
         if (failure == null) {
-            if (!falseEnd(other)) {
-                // If the peer has gone meanwhile, the other direction finds out and reports it.
-                Sockets.shutdown(sink.fd(), Sockets.SHUT_WR);
-            }
+            passOn(other);
         } else if (failure.side() != Side.SINK && failure.reason() != Reason.CANCELLED) {
             other.cancel();
         }

@@ -67,7 +67,7 @@ public final class Relay implements AutoCloseable {
     private volatile boolean closed;
 
     private Relay(RelayConfig config) throws IOException {
-        this.capacity = new Capacity(config.maxConnections());
+        this.capacity = new Capacity(config);
         this.records = new Records(config.onEnd(), this::roomAgain);
         this.loops = new Loops(config.threads());
     }
@@ -114,7 +114,7 @@ public final class Relay implements AutoCloseable {
                     + before.config().threads() + ", not " + next.threads());
         }
         Setup after = before.next(this, next);
-        capacity.want(next.maxConnections());
+        capacity.want(next);
         records.to(next.onEnd());
         setup = after;
         after.serve(before, accepting());

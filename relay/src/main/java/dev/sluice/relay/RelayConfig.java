@@ -76,6 +76,17 @@ public record RelayConfig(
         }
     }
 
+    /** How many descriptors a connection takes at most. */
+    int descriptorsPerConnection() {
+        return 2
+                + services.stream()
+                        .mapToInt(service -> service.mirrors().stream()
+                                .mapToInt(MirrorPoint::descriptors)
+                                .sum())
+                        .max()
+                        .orElse(0);
+    }
+
     static boolean anyPort(Endpoint endpoint) {
         return endpoint instanceof Endpoint.Tcp tcp && tcp.port() == 0;
     }

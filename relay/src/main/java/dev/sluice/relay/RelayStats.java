@@ -19,7 +19,9 @@ import java.util.Map;
  * @param targetEnds how many targets ended how
  * @param services one line per service, in the order of the configuration
  * @param listeners one line per listener, in the order of the configuration
- * @param targets one line per target, in the order of the configuration; one that several services share has one line
+ * @param targets one line per target, those of mirrors among them, in the order of the configuration; one that several
+ *     services share has one line
+ * @param mirrors one line per mirroring of each service, in the order of the configuration
  * @param pipesLent how many kernel pipes hold bytes on the way at the moment, of the whole process
  * @param pipesSmall how many pipes could not be had in the size asked for, ever, of the whole process
  */
@@ -34,6 +36,7 @@ public record RelayStats(
         List<OfService> services,
         List<OfListener> listeners,
         List<OfTarget> targets,
+        List<OfMirror> mirrors,
         int pipesLent,
         long pipesSmall) {
     public RelayStats {
@@ -43,6 +46,7 @@ public record RelayStats(
         services = List.copyOf(services);
         listeners = List.copyOf(listeners);
         targets = List.copyOf(targets);
+        mirrors = List.copyOf(mirrors);
     }
 
     /**
@@ -75,4 +79,26 @@ public record RelayStats(
      * @param up whether new connections go there; if none of a group is up, they do all the same
      */
     public record OfTarget(Endpoint target, long connected, long failed, long active, boolean up) {}
+
+    /**
+     * One mirroring. A copy is of one direction of one connection.
+     *
+     * @param service the name of its service
+     * @param mirror where the copies go
+     * @param begun how many copies began
+     * @param active how many of them are alive
+     * @param missing how many were not there when their stream began, which went on without them
+     * @param failed how many are cut short, or were slow or broken at the end
+     * @param bytes what the copies that have ended got
+     * @param missed how many bytes are missing in recordings that leave gaps
+     */
+    public record OfMirror(
+            String service,
+            String mirror,
+            long begun,
+            long active,
+            long missing,
+            long failed,
+            long bytes,
+            long missed) {}
 }

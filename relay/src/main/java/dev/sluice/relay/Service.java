@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * One thing that a {@link Relay} does: where connections come in, where they go, and how they are treated. Immutable: each
@@ -23,6 +24,7 @@ import java.util.function.Consumer;
  * @param access who may connect; who may not is reset
  * @param limits how much it takes on
  * @param route the route to take wherever it is possible, to test and to compare; empty for the best
+ * @param mirrors where the streams are copied to, at most {@value #MAX_MIRRORS}
  */
 public record Service(
         String name,
@@ -31,7 +33,10 @@ public record Service(
         Timeouts timeouts,
         AccessList access,
         Limits limits,
-        Optional<Route> route) {
+        Optional<Route> route,
+        List<Mirroring> mirrors) {
+    public static final int MAX_MIRRORS = 8;
+
     public Service {
         listen = List.copyOf(listen);
         Objects.requireNonNull(targets, "targets");
@@ -39,17 +44,23 @@ public record Service(
         Objects.requireNonNull(access, "access");
         Objects.requireNonNull(limits, "limits");
         Objects.requireNonNull(route, "route");
+        mirrors = List.copyOf(mirrors);
         if (name.isBlank() || name.codePoints().anyMatch(Character::isISOControl)) {
             throw new IllegalArgumentException("a service needs a name in one line");
         }
         if (listen.isEmpty()) {
             throw new IllegalArgumentException("service " + name + " listens nowhere");
         }
+        if (mirrors.size() > MAX_MIRRORS) {
+            throw new IllegalArgumentException(
+                    "service " + name + " has " + mirrors.size() + " mirrors, which is more than " + MAX_MIRRORS);
+        }
     }
 
     /** For everybody, with {@link Timeouts#DEFAULT}, {@link Limits#NONE} and the best route. */
     public static Service of(String name, List<Endpoint> listen, TargetGroup targets) {
-        return new Service(name, listen, targets, Timeouts.DEFAULT, AccessList.OPEN, Limits.NONE, Optional.empty());
+        return new Service(
+                name, listen, targets, Timeouts.DEFAULT, AccessList.OPEN, Limits.NONE, Optional.empty(), List.of());
     }
 
     /** One listener, and targets that take turns. */
@@ -59,7 +70,12 @@ public record Service(
 
     /** All groups that its connections may go to. */
     List<TargetGroup> groups() {
-        return List.of(targets);
+        return Stream.concat(
+                        Stream.of(targets),
+                        mirrors.stream()
+                                .filter(MirrorTargets.class::isInstance)
+                                .map(mirror -> ((MirrorTargets) mirror).targets()))
+                .toList();
     }
 
     /** With other {@link #listen() listeners}. */
@@ -92,10 +108,23 @@ public record Service(
         return with(draft -> draft.route = Optional.of(wanted));
     }
 
+    /** With other {@link #mirrors()}. */
+    public Service mirrors(Mirroring... others) {
+        return with(draft -> draft.mirrors = List.of(others));
+    }
+
     private Service with(Consumer<Draft> change) {
         Draft draft = new Draft();
         change.accept(draft);
-        return new Service(name, draft.listen, draft.targets, draft.timeouts, draft.access, draft.limits, draft.route);
+        return new Service(
+                name,
+                draft.listen,
+                draft.targets,
+                draft.timeouts,
+                draft.access,
+                draft.limits,
+                draft.route,
+                draft.mirrors);
     }
 
     /** This service, open to one change. */
@@ -106,5 +135,6 @@ public record Service(
         private AccessList access = Service.this.access;
         private Limits limits = Service.this.limits;
         private Optional<Route> route = Service.this.route;
+        private List<Mirroring> mirrors = Service.this.mirrors;
     }
 }

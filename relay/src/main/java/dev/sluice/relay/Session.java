@@ -5,15 +5,18 @@ import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Endpoint;
+import dev.sluice.io.MirrorResult;
 import dev.sluice.io.Route;
 import dev.sluice.io.SluiceException;
 import dev.sluice.loop.EventLoop;
+import dev.sluice.loop.Rate;
 import dev.sluice.loop.Watch;
 import dev.sluice.relay.SessionRecord.Direction;
 import dev.sluice.relay.SessionRecord.End;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -52,6 +55,7 @@ final class Session implements Dial.Caller {
     private int tries;
     private long connectNanos;
     private Dial dial;
+    private Taps taps = Taps.NONE;
     private Descriptor server;
     private IOException lastError;
     private EventLoop.Timer timer;
@@ -63,6 +67,7 @@ final class Session implements Dial.Caller {
     private End cut;
     private boolean parted;
     private boolean over;
+    private long closedAt;
 
     Session(Relay relay, Acceptor acceptor, EventLoop loop, Descriptor client, Endpoint clientAddress) {
         this.relay = relay;
@@ -173,7 +178,9 @@ final class Session implements Dial.Caller {
             return;
         }
         target = next;
-        tries++;
+        if (tries++ == 0) {
+            taps = Taps.begin(serving, loop, clientAddress, relay::placeFree);
+        }
         dial = new Dial(target, loop, serving.timeouts(), this);
         dial.start();
     }
@@ -199,17 +206,30 @@ final class Session implements Dial.Caller {
         order = null;
         server = connected;
         target.standing().reached();
+        taps.settle(this::flow);
+    }
+
+    /** The copies are there, or will not be. */
+    private void flow(IOException refusal) {
+        if (refusal != null) {
+            fail(refusal);
+            return;
+        }
         try {
             // Both on this loop, whichever way the target was reached.
             Watch.of(client, loop);
             Watch.of(server, loop);
             Route route = serving.service().route().orElse(null);
-            toClient = new Leg(server, client, route, entrance.rateToClient(), this::legEnded);
-            toTarget = new Leg(client, server, route, entrance.rateToTarget(), this::legEnded);
+            Rate there = entrance.rateToTarget();
+            Rate back = entrance.rateToClient();
+            toClient = new Leg(server, client, taps.join(Directions.TO_CLIENT), route, back, this::legEnded);
+            toTarget = new Leg(client, server, taps.join(Directions.TO_TARGET), route, there, this::legEnded);
+            if (taps.optional()) {
+                toClient.passOnEarly(toTarget);
+                toTarget.passOnEarly(toClient);
+            }
         } catch (IOException e) {
             // Only if it was closed, which nobody else does.
-            server.close();
-            target.leave();
             fail(e);
             return;
         }
@@ -223,7 +243,9 @@ final class Session implements Dial.Caller {
 
     private void legEnded(Leg leg) {
         Leg other = leg == toTarget ? toClient : toTarget;
+        Directions way = leg == toTarget ? Directions.TO_TARGET : Directions.TO_CLIENT;
         leg.carryOver(other);
+        taps.ended(way, leg.direction(), leg.direction().failure().isEmpty() && !leg.falseEnd(other));
         if (other.ended()) {
             part();
         } else {
@@ -357,12 +379,22 @@ final class Session implements Dial.Caller {
         }
         Ending clientEnding = endingOfClient();
         Ending targetEnding = endingOfTarget();
+        denyFalseEnds();
         boolean clientDone = close(client, clientEnding, deadline);
         boolean targetDone = close(server, targetEnding, deadline);
         if (clientDone && targetDone) {
             end(clientEnding, targetEnding);
         } else {
             timer = loop.schedule(ACKNOWLEDGEMENT_POLL_NANOS, () -> part(deadline));
+        }
+    }
+
+    private void denyFalseEnds() {
+        if (toClient.falseEnd(toTarget)) {
+            taps.deny(Directions.TO_CLIENT);
+        }
+        if (toTarget.falseEnd(toClient)) {
+            taps.deny(Directions.TO_TARGET);
         }
     }
 
@@ -393,13 +425,24 @@ final class Session implements Dial.Caller {
     }
 
     private void end(Ending clientEnding, Ending targetEnding) {
+        if (closedAt != 0) {
+            // Cut off while its copies part.
+            taps.hurry();
+            return;
+        }
+        closedAt = System.nanoTime();
         target.active.decrement();
         target.leave();
-        JoinResult joined = new JoinResult(toTarget.direction(), toClient.direction());
-        over(
-                direction(joined.forward(), clientEnding.end()),
-                direction(joined.backward(), targetEnding.end()),
-                Ending.error(joined));
+        // Copies that take their time to part must not keep anybody waiting.
+        entrance.leave(this);
+        relay.placeFree();
+        taps.part(() -> {
+            JoinResult joined = new JoinResult(toTarget.direction(), toClient.direction());
+            over(
+                    direction(joined.forward(), clientEnding.end(), taps.results(Directions.TO_TARGET)),
+                    direction(joined.backward(), targetEnding.end(), taps.results(Directions.TO_CLIENT)),
+                    Ending.error(joined));
+        });
     }
 
     /** The relay does not let it in. */
@@ -419,12 +462,17 @@ final class Session implements Dial.Caller {
         stopWaiting();
         // By a reset, as it was born: the client would take a FIN for the end of an empty answer.
         client.close();
-        Direction nothing =
-                new Direction(0, 0, serving.service().route().orElse(Route.COPY), Map.of(), "nothing was moved", end);
+        if (server != null) {
+            server.close();
+            target.leave();
+        }
+        taps.abandon();
+        Direction nothing = new Direction(
+                0, 0, serving.service().route().orElse(Route.COPY), Map.of(), "nothing was moved", end, List.of());
         over(nothing, nothing, why);
     }
 
-    private static Direction direction(JoinResult.Direction moved, End end) {
+    private static Direction direction(JoinResult.Direction moved, End end, List<MirrorResult> mirrors) {
         long residue =
                 moved.failure().map(failure -> failure.residue().remaining()).orElse(0);
         return new Direction(
@@ -433,14 +481,16 @@ final class Session implements Dial.Caller {
                 moved.result().route(),
                 moved.result().byRoute(),
                 moved.result().reason(),
-                end);
+                end,
+                mirrors);
     }
 
     private void over(Direction forward, Direction backward, String error) {
         over = true;
         stopTimer();
+        taps.count();
         Upstream last = target;
-        Duration duration = Duration.ofNanos(System.nanoTime() - began);
+        Duration duration = Duration.ofNanos((closedAt != 0 ? closedAt : System.nanoTime()) - began);
         relay.ended(
                 this,
                 new SessionRecord(

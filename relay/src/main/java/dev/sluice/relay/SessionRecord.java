@@ -1,9 +1,11 @@
 package dev.sluice.relay;
 
 import dev.sluice.io.Endpoint;
+import dev.sluice.io.MirrorResult;
 import dev.sluice.io.Route;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
@@ -56,9 +58,18 @@ public record SessionRecord(
      * @param byRoute how many went which way
      * @param reason why that way
      * @param end how the side that they came from ended
+     * @param mirrors its copies, those that were not there among them: they have a failure and no bytes
      */
-    public record Direction(long bytesIn, long bytes, Route route, Map<Route, Long> byRoute, String reason, End end) {
+    public record Direction(
+            long bytesIn,
+            long bytes,
+            Route route,
+            Map<Route, Long> byRoute,
+            String reason,
+            End end,
+            List<MirrorResult> mirrors) {
         public Direction {
+            mirrors = List.copyOf(mirrors);
             byRoute = Map.copyOf(byRoute);
             Objects.requireNonNull(route, "route");
             Objects.requireNonNull(reason, "reason");

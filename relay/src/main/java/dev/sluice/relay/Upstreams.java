@@ -24,6 +24,12 @@ final class Upstreams {
         return upstreams.getFirst();
     }
 
+    /** Whether one of them may be tried. */
+    boolean available() {
+        long now = System.nanoTime();
+        return upstreams.stream().anyMatch(upstream -> upstream.standing().available(now));
+    }
+
     /** For a new connection. */
     Order order(Endpoint client) {
         return new Order(SourceHash.hash(client));

@@ -54,6 +54,7 @@ public final class Sockets {
     public static final int SOCK_NONBLOCK = 0x800;
     public static final int SOCK_CLOEXEC = 0x80000;
     private static final int MSG_PEEK = 0x2;
+    private static final int MSG_TRUNC = 0x20;
     private static final int MSG_DONTWAIT = 0x40;
     public static final int MSG_NOSIGNAL = 0x4000;
 
@@ -178,6 +179,11 @@ public final class Sockets {
     /** Looks at the next bytes without taking them: 0 really is the end of the stream. */
     public static long peek(int fd, long address, long length) {
         return receive(fd, address, length, MSG_DONTWAIT | MSG_PEEK);
+    }
+
+    /** Throws the next bytes away: TCP does not even copy them, tcp(7); other sockets use the memory. */
+    public static long discard(int fd, long address, long length) {
+        return receive(fd, address, length, MSG_DONTWAIT | MSG_TRUNC);
     }
 
     private static long receive(int fd, long address, long length, int flags) {
