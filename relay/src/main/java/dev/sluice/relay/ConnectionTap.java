@@ -88,9 +88,9 @@ final class ConnectionTap extends Tap implements Dial.Caller, Waiter {
     private void leave(boolean failing) {
         if (failing) {
             target.failed.increment();
-            target.standing().failed(System.nanoTime());
+            target.standing().failed(order.claim(), System.nanoTime());
         } else {
-            target.standing().unknown();
+            target.standing().unknown(order.claim());
         }
         leave();
     }
