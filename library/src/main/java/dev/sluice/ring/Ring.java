@@ -37,6 +37,7 @@ public final class Ring implements AutoCloseable {
     private final Arena arena = Arena.ofConfined();
     private final RingSetup setup;
     private final MemorySegment argument;
+    private final MemorySegment cell;
     private final Submission submission = new Submission(this);
     private final Completion completion = new Completion();
     private final boolean poller;
@@ -59,6 +60,7 @@ public final class Ring implements AutoCloseable {
         this.features = Rings.features(params);
         this.poller = setup.has(SetupFlag.SQPOLL);
         this.argument = arena.allocate(Rings.GETEVENTS_SIZE + 16, 8);
+        this.cell = Rings.cell(arena);
         this.registry = new RingRegistry(this, fd, arena);
         try {
             use(new Queues(fd, params, setup));
@@ -256,7 +258,7 @@ public final class Ring implements AutoCloseable {
     }
 
     private int enter(int submit, int complete, int flags, long address) throws IOException {
-        int result = Rings.enter(fd, submit, complete, flags, address);
+        int result = Rings.enter(cell, fd, submit, complete, flags, address);
         return switch (result) {
             // The time is over; a signal came; too little memory; completions wait for room: all of them temporary.
             case -Errno.ETIME, -Errno.EINTR, -Errno.EAGAIN, -Errno.EBUSY -> 0;

@@ -44,6 +44,7 @@ final class RingThread {
     private volatile boolean asleep;
     private volatile boolean closing;
     private volatile boolean ended;
+    private volatile Throwable failure;
     /** Written by the thread alone. */
     private volatile long enters;
 
@@ -333,6 +334,7 @@ final class RingThread {
 
     /** The kernel serves us no more. What it holds is kept for good; those who wait are told. */
     private void giveUp(Throwable t) {
+        failure = t;
         closing = true;
         LOG.log(Level.ERROR, "the shared ring has failed", t);
         for (Request request : slots.drain()) {
@@ -350,10 +352,17 @@ final class RingThread {
         ring.close();
     }
 
-    private synchronized void refuseRest() {
-        Request request;
-        while (!queue.isEmpty()) {
-            if ((request = queue.poll()) != null) {
+    private void refuseRest() {
+        while (true) {
+            Request request;
+            synchronized (this) {
+                if (queue.isEmpty()) {
+                    return;
+                }
+                request = queue.poll();
+            }
+            // Not under the lock: whoever is told may hold one, and submit.
+            if (request != null) {
                 request.finish(-Errno.ECANCELED);
             }
         }
@@ -361,6 +370,11 @@ final class RingThread {
 
     boolean closed() {
         return closing;
+    }
+
+    /** Why it has ended, if nobody wanted that; or null. */
+    Throwable failure() {
+        return failure;
     }
 
     /**

@@ -169,7 +169,9 @@ public final class SharedRing implements AutoCloseable {
             return ordinary(request);
         }
         if (thread.closed()) {
-            throw new IllegalStateException("the shared ring is closed");
+            Throwable failure = thread.failure();
+            throw new IllegalStateException(
+                    failure == null ? "the shared ring is closed" : "the shared ring has failed", failure);
         }
         thread.submit(request);
         return thread.await(request, deadline);

@@ -361,8 +361,10 @@ class RingTest {
         try (Ring ring = Wait.open(32)) {
             long[] sum = new long[1];
             Ring.Handler handler = completion -> sum[0] += completion.id();
-            long rest = 0;
-            for (int round = 0; round < 30; round++) {
+            long rest = Long.MAX_VALUE;
+            int rounds = 0;
+            // Until the compiler is done, which takes its time when others compile, too.
+            for (; rest >= 1000 && rounds < 300; rounds++) {
                 long before = threads.getCurrentThreadAllocatedBytes();
                 for (int i = 0; i < 1000; i++) {
                     for (int j = 0; j < 32; j++) {
@@ -373,9 +375,9 @@ class RingTest {
                 }
                 rest = threads.getCurrentThreadAllocatedBytes() - before;
             }
-            assertThat(sum[0]).isEqualTo(30L * 1000 * 31 * 16);
-            // By the last round everything is compiled: 32000 operations, and less than a byte each.
-            assertThat(rest).isLessThan(32_000);
+            assertThat(sum[0]).isEqualTo(rounds * 1000L * 31 * 16);
+            // 32000 operations, and nothing but what asking costs.
+            assertThat(rest).isLessThan(1000);
         }
     }
 }

@@ -112,17 +112,24 @@ public final class Native {
     static int syscall(long number, long a, long b, long c, long d, long e, long f) {
         int slot = slot();
         MemorySegment cell = borrow(slot);
-        int result;
+        int result = syscall(cell, number, a, b, c, d, e, f);
+        FREE_CELLS.lazySet(slot, cell);
+        return result;
+    }
+
+    /** The same with a cell of the caller's own, who has one thread and calls often. */
+    static int syscall(MemorySegment cell, long number, long a, long b, long c, long d, long e, long f) {
         try {
-            result = (int) (long) BySyscall.CALL.invokeExact(BySyscall.FUNCTION, cell, number, a, b, c, d, e, f);
+            int result = (int) (long) BySyscall.CALL.invokeExact(BySyscall.FUNCTION, cell, number, a, b, c, d, e, f);
+            return result == -1 ? -cell.get(JAVA_INT, ERRNO) : result;
         } catch (Throwable t) {
             throw impossible(t);
         }
-        if (result == -1) {
-            result = -cell.get(JAVA_INT, ERRNO);
-        }
-        FREE_CELLS.lazySet(slot, cell);
-        return result;
+    }
+
+    /** A cell for {@link #syscall(MemorySegment, long, long, long, long, long, long, long)}. */
+    static MemorySegment cell(Arena arena) {
+        return arena.allocate(CELL_SIZE, 16);
     }
 
     private static final class BySyscall {

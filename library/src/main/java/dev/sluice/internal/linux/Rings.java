@@ -169,8 +169,13 @@ public final class Rings {
     }
 
     /** The number of entries taken, or −errno. {@code argument} is 0, or a getevents_arg with EXT_ARG. */
-    public static int enter(int ring, int submit, int complete, int flags, long argument) {
-        return Native.syscall(IO_URING_ENTER, ring, submit, complete, flags, argument, GETEVENTS_SIZE);
+    public static int enter(MemorySegment cell, int ring, int submit, int complete, int flags, long argument) {
+        return Native.syscall(cell, IO_URING_ENTER, ring, submit, complete, flags, argument, GETEVENTS_SIZE);
+    }
+
+    /** What {@link #enter} captures errno in: one per ring. */
+    public static MemorySegment cell(Arena arena) {
+        return Native.cell(arena);
     }
 
     public static int register(int ring, int operation, long argument, int count) {
