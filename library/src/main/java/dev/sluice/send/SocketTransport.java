@@ -3,6 +3,7 @@ package dev.sluice.send;
 import dev.sluice.internal.fd.Adoption;
 import dev.sluice.internal.fd.CopyBuffer;
 import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.fd.Shortfall;
 import dev.sluice.internal.fd.Waiter;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.ErrorQueue;
@@ -39,6 +40,9 @@ final class SocketTransport extends Transport implements Waiter {
     /** Undrained completions use the socket's memory for options, and may bring sends to a halt (M9). */
     private static final int CALLS_PER_DRAIN = 16;
 
+    private static final String NO_MEMORY = "the kernel has no memory for zero-copy sends (ENOBUFS); raise"
+            + " net.core.optmem_max with sysctl, or the limit of locked memory (ulimit -l)";
+
     /** After a reset, for what is told a moment later. */
     private static final long GRACE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
@@ -49,7 +53,7 @@ final class SocketTransport extends Transport implements Waiter {
     private final Adoption adoption;
     private final boolean stream;
     private final boolean tcp;
-    private final boolean stamped;
+    private final Set<Stage> supported;
     private final boolean foreign;
     private final long maxInFlight;
     private final long timeout;
@@ -123,7 +127,9 @@ final class SocketTransport extends Transport implements Waiter {
                 | Sockets.SOF_TIMESTAMPING_OPT_ID
                 | Sockets.SOF_TIMESTAMPING_OPT_TSONLY
                 | (stream ? Sockets.SOF_TIMESTAMPING_OPT_ID_TCP : 0);
-        this.stamped = internet && Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_TIMESTAMPING, reporting) >= 0;
+        boolean stamped =
+                internet && Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_TIMESTAMPING, reporting) >= 0;
+        this.supported = Collections.unmodifiableSet(supported(stamped, stamped && tcp));
     }
 
     /** What is acknowledged, and what is on its way: so much was sent before. Asked until nothing moved meanwhile. */
@@ -171,7 +177,7 @@ final class SocketTransport extends Transport implements Waiter {
     // Sending.
 
     SendReceipt send(ByteBuffer header, BufferLease lease, Stage upTo) throws IOException {
-        if (upTo != Stage.CONFIRMED && !supportedStages().contains(upTo)) {
+        if (!supported.contains(upTo)) {
             throw new UnsupportedOperationException(
                     descriptor.name() + ": " + upTo + " can't be told of this connection");
         }
@@ -281,7 +287,9 @@ final class SocketTransport extends Transport implements Waiter {
         receipt.land(null, false);
         if (callsSinceDrain >= CALLS_PER_DRAIN) {
             callsSinceDrain = 0;
-            drain();
+            if (outstanding.size() >= CALLS_PER_DRAIN) {
+                drain();
+            }
         }
         return receipt;
     }
@@ -332,7 +340,6 @@ final class SocketTransport extends Transport implements Waiter {
             copy.view().put(0, header, header.position(), length);
             int flags = more ? Sockets.MSG_MORE : 0;
             for (int sent = 0; sent < length; ) {
-                descriptor.stayNonBlocking();
                 long result = Sockets.send(descriptor.fd(), copy.address() + sent, length - sent, flags);
                 if (result >= 0) {
                     copyCalls++;
@@ -399,7 +406,6 @@ final class SocketTransport extends Transport implements Waiter {
     }
 
     private long call(long address, int length, int stampFlags, int flags) {
-        descriptor.stayNonBlocking();
         if (stampFlags == 0) {
             return Sockets.send(descriptor.fd(), address, length, flags);
         }
@@ -432,7 +438,6 @@ final class SocketTransport extends Transport implements Waiter {
             copy.view().put(0, header, header.position(), headerLength);
             long result;
             do {
-                descriptor.stayNonBlocking();
                 result = message.stamps(stampFlags)
                         .send(descriptor.fd(), copy.address(), headerLength, lease.address(), lease.length(), 0);
                 if (result < 0) {
@@ -460,10 +465,8 @@ final class SocketTransport extends Transport implements Waiter {
 
     private void noMemory() {
         outOfMemory++;
-        String why =
-                "the kernel has no memory for zero-copy sends (ENOBUFS); raise net.core.optmem_max with sysctl, or the"
-                        + " limit of locked memory (ulimit -l)";
-        if (backoff.refused(why)) {
+        Shortfall.ZERO_COPY_MEMORY.tell(() -> "sends copy: " + NO_MEMORY);
+        if (backoff.refused(NO_MEMORY)) {
             switched();
         }
     }
@@ -587,16 +590,20 @@ final class SocketTransport extends Transport implements Waiter {
 
     // Stages.
 
-    Set<Stage> supportedStages() {
+    private static Set<Stage> supported(boolean stamped, boolean acknowledged) {
         EnumSet<Stage> stages = EnumSet.of(Stage.ACCEPTED, Stage.QUEUED, Stage.CONFIRMED);
         if (stamped) {
             stages.add(Stage.SCHEDULED);
             stages.add(Stage.ON_WIRE);
         }
-        if (stamped && tcp) {
+        if (acknowledged) {
             stages.add(Stage.ACKED);
         }
-        return Collections.unmodifiableSet(stages);
+        return stages;
+    }
+
+    Set<Stage> supportedStages() {
+        return supported;
     }
 
     @Override
