@@ -285,6 +285,9 @@ final class SocketTransport extends Transport implements Waiter {
         receipt.queued(length, receipt.end());
         receipt.reachQueued();
         receipt.land(null, false);
+        if (lease.pool().awaited()) {
+            watch();
+        }
         if (callsSinceDrain >= CALLS_PER_DRAIN) {
             callsSinceDrain = 0;
             if (outstanding.size() >= CALLS_PER_DRAIN) {
@@ -705,11 +708,14 @@ final class SocketTransport extends Transport implements Waiter {
         synchronized (room) {
             room.notifyAll();
         }
+        boolean interrupted = false;
         // Whoever sends has been woken, and leaves; nobody gets in any more.
         output.lock();
         output.unlock();
         try {
             boolean released = !reset && shutDown(patience);
+            // It ends the patience, and not what is left to be done.
+            interrupted = Thread.interrupted();
             if (!released) {
                 Sockets.disconnect(descriptor.fd());
                 awaitDrained(System.nanoTime() + GRACE_NANOS, false);
@@ -718,6 +724,9 @@ final class SocketTransport extends Transport implements Waiter {
             quarantine();
         } finally {
             finish();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
         return orderly;
     }
