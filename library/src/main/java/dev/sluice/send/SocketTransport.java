@@ -38,7 +38,7 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 final class SocketTransport extends Transport implements Waiter {
     /** Undrained completions use the socket's memory for options, and may bring sends to a halt (M9). */
-    private static final int CALLS_PER_DRAIN = 16;
+    private static final int SENDS_PER_DRAIN = 16;
 
     private static final String NO_MEMORY = "the kernel has no memory for zero-copy sends (ENOBUFS); raise"
             + " net.core.optmem_max with sysctl, or the limit of locked memory (ulimit -l)";
@@ -62,7 +62,7 @@ final class SocketTransport extends Transport implements Waiter {
 
     private final ReentrantLock output = new ReentrantLock();
     private final Message message = new Message();
-    private int callsSinceDrain;
+    private int sendsSinceDrain;
 
     /** Whether the buffer at hand goes by zero copy, all parts of it: a small rest would delay nothing but its release. */
     private boolean flying;
@@ -288,9 +288,10 @@ final class SocketTransport extends Transport implements Waiter {
         if (lease.pool().awaited()) {
             watch();
         }
-        if (callsSinceDrain >= CALLS_PER_DRAIN) {
-            callsSinceDrain = 0;
-            if (outstanding.size() >= CALLS_PER_DRAIN) {
+        if (++sendsSinceDrain >= SENDS_PER_DRAIN) {
+            sendsSinceDrain = 0;
+            int out = outstanding.size();
+            if (out >= SENDS_PER_DRAIN || out > 0 && backoff.probing()) {
                 drain();
             }
         }
@@ -303,6 +304,7 @@ final class SocketTransport extends Transport implements Waiter {
         if (taken == 0) {
             inFlightBytes.addAndGet(-lease.length());
             lease.putBack();
+            backoff.forgetProbe();
         } else {
             receipt.queued(taken, streamed);
             receipt.fail(cause instanceof IOException io ? io : new IOException(cause));
@@ -400,7 +402,6 @@ final class SocketTransport extends Transport implements Waiter {
         long result = call(address, length, stampFlags, Sockets.MSG_ZEROCOPY);
         if (result > 0) {
             zeroCopyCalls++;
-            callsSinceDrain++;
         } else {
             outstanding.undo();
             receipt.unhold();
