@@ -8,6 +8,7 @@ import dev.sluice.internal.linux.Native;
 import dev.sluice.internal.linux.Pipes;
 import dev.sluice.internal.linux.Polling;
 import dev.sluice.internal.linux.Rings;
+import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Capabilities;
 import dev.sluice.io.Capabilities.Finding;
 import java.io.IOException;
@@ -31,6 +32,9 @@ final class Probe {
     /** CAP_SYS_ADMIN and CAP_SYS_RESOURCE: whoever has one is exempt from the limits of pipes, pipe(7). */
     private static final long PIPE_CAPABILITIES = 1L << 21 | 1L << 24;
 
+    /** Exempt from the limit of locked memory, which zero-copy sends count against. */
+    private static final long CAP_IPC_LOCK = 1L << 14;
+
     private static final String SANDBOX = "allow the call in the seccomp profile of the container or sandbox";
 
     private final List<Finding> findings = new ArrayList<>();
@@ -44,6 +48,7 @@ final class Probe {
             probe.files();
             probe.epoll();
             probe.adoption();
+            probe.zeroCopy();
             probe.ring();
         }
         probe.flightRecorder();
@@ -168,6 +173,21 @@ final class Probe {
         } catch (IOException e) {
             return "no pipe of the JDK could be made: " + e.getMessage();
         }
+    }
+
+    private void zeroCopy() {
+        int socket = Sockets.stream(Sockets.AF_INET);
+        int set = socket < 0 ? socket : Sockets.setOption(socket, Sockets.SOL_SOCKET, Sockets.SO_ZEROCOPY, 1);
+        if (socket >= 0) {
+            Files.close(socket);
+        }
+        String limits = "net.core.optmem_max is " + number("/proc/sys/net/core/optmem_max")
+                + ((capabilities() & CAP_IPC_LOCK) != 0 ? "" : ", and the limit of locked memory counts");
+        add(
+                "zero-copy send",
+                set >= 0,
+                set >= 0 ? "TCP sends from buffers; " + limits : "says " + Errno.name(-set) + "; sends copy",
+                set >= 0 ? "" : "Linux 4.14 or later");
     }
 
     private void ring() {

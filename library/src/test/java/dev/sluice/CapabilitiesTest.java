@@ -24,6 +24,7 @@ class CapabilitiesTest {
             "copy_file_range",
             "epoll",
             "adoption",
+            "zero-copy send",
             "ring",
             "locked memory");
     private static final List<String> OF_THE_PROCESS =

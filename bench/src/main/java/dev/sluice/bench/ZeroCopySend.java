@@ -34,7 +34,7 @@ public final class ZeroCopySend {
     private static final int DATAGRAM = 65_000;
 
     /** More than the caches hold. */
-    private static final int COLD = 1024;
+    private static final int COLD = 4096;
 
     /** One run of a contender. */
     private record Run(double bytesPerSecond, double cpuPerByte) {}
@@ -59,6 +59,9 @@ public final class ZeroCopySend {
         }
         if (options.wants("part", "pipelined")) {
             pipelined(options);
+        }
+        if (options.wants("part", "alternative")) {
+            alternative(options);
         }
         List<String> command = new ArrayList<>(List.of("unshare", "-n", "sh", "-c", SINK + " && exec \"$@\"", "sh"));
         command.addAll(Party.javaCommand(System.getProperty("java.class.path"), ZeroCopySend.class, "in-namespace"));
@@ -205,6 +208,49 @@ public final class ZeroCopySend {
         }
     }
 
+    /** Where memory is what matters: a small send buffer and plain sends. */
+    private static void alternative(Options options) throws Exception {
+        System.out.printf("%n### Loopback TCP, 64 KiB: little memory in the kernel, three ways%n%n");
+        System.out.println("| way | MB/s | ÷ plain | CPU ÷ plain |");
+        System.out.println("|---|---|---|---|");
+        int size = 64 * 1024;
+        try (Wire plain = new Wire();
+                Wire small = new Wire();
+                Wire waits = new Wire();
+                BufferPool pool = BufferPool.open(size, 1)) {
+            small.near.setOption(StandardSocketOptions.SO_SNDBUF, size);
+            ByteBuffer buffer = ByteBuffer.allocateDirect(size);
+            ZeroCopySender waiting =
+                    ZeroCopySender.over(waits.near).policy(Policy.ALWAYS).open();
+            Rounds<Run> rounds = play(
+                    options,
+                    bytes -> writeAll(plain.near, buffer, bytes),
+                    bytes -> writeAll(small.near, buffer, bytes),
+                    bytes -> {
+                        for (long sent = 0; sent < bytes; sent += size) {
+                            waiting.sendUntilReleased(pool.lease().length(size), LONG);
+                        }
+                    });
+            String[] ways = {"plain", "plain, SO_SNDBUF of 64 KiB", "zero copy, waiting for each release"};
+            for (int i = 0; i < ways.length; i++) {
+                System.out.printf(
+                        Locale.ROOT,
+                        "| %s | %s | %s | %s |%n",
+                        ways[i],
+                        rounds.of(i, run -> run.bytesPerSecond() / 1e6),
+                        rounds.ratio(i, 0, Run::bytesPerSecond),
+                        rounds.ratio(i, 0, Run::cpuPerByte));
+            }
+            waiting.close();
+        }
+    }
+
+    private static void writeAll(SocketChannel channel, ByteBuffer buffer, long bytes) throws IOException {
+        for (long sent = 0; sent < bytes; sent += buffer.capacity()) {
+            channel.write(buffer.clear());
+        }
+    }
+
     private static void datagrams(Options options) throws Exception {
         System.out.printf("%n### UDP over ifb, %d bytes: zero copy against plain sends%n%n", DATAGRAM);
         System.out.println(
@@ -273,12 +319,12 @@ public final class ZeroCopySend {
         sender.drain();
     }
 
-    /** 1,000 sends over ten sockets, none drained, and then all at once; and each of them alone. */
+    /** 1,000 sends over as many sockets as they take without one being drained, and then all at once. */
     private static void completions(Options options) throws Exception {
-        System.out.printf("%n### 1,000 sends in flight over 10 sockets%n%n");
+        System.out.printf("%n### 1,000 sends in flight over 100 sockets%n%n");
         List<ZeroCopySender> senders = new ArrayList<>();
         try (BufferPool pool = BufferPool.open(4096, 1000)) {
-            for (int i = 0; i < 10; i++) {
+            for (int i = 0; i < 100; i++) {
                 DatagramChannel channel = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9));
                 senders.add(ZeroCopySender.over(channel)
                         .policy(Policy.ALWAYS)
@@ -295,7 +341,7 @@ public final class ZeroCopySend {
                 }
                 long allocated = threads.getCurrentThreadAllocatedBytes();
                 for (int i = 0; i < 1000; i++) {
-                    receipts[i] = senders.get(i % 10).send(leases.get(i), Stage.QUEUED);
+                    receipts[i] = senders.get(i % 100).send(leases.get(i), Stage.QUEUED);
                 }
                 allocated = threads.getCurrentThreadAllocatedBytes() - allocated;
                 long nanos = System.nanoTime();

@@ -73,6 +73,16 @@ final class Backoff {
         return true;
     }
 
+    /** The send that was to be the probe took nothing: the next one may be it. */
+    synchronized void forgetProbe() {
+        probeOut = false;
+    }
+
+    /** Whether an answer would change what the next sends do. */
+    synchronized boolean probing() {
+        return probeOut;
+    }
+
     /** The kernel told of one send; true if that changed the mode. */
     synchronized boolean told(boolean copied) {
         lastFour = (lastFour << 1 | (copied ? 1 : 0)) & 0xF;

@@ -10,6 +10,8 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -69,7 +71,10 @@ public final class BufferPool implements AutoCloseable {
     private boolean closed;
 
     /** Who carries which buffer, so that those who wait for one know whom to ask. */
-    private final Transport[] carriers;
+    private final AtomicReferenceArray<Transport> carriers;
+
+    /** How many wait for a buffer: then whoever sends one has to watch for its release. */
+    private final AtomicInteger waiters = new AtomicInteger();
 
     private final Throwable[] sites;
 
@@ -81,7 +86,7 @@ public final class BufferPool implements AutoCloseable {
         this.arena = arena;
         this.stride = stride;
         this.mostQuarantined = Math.max(1, count / 4);
-        this.carriers = new Transport[count];
+        this.carriers = new AtomicReferenceArray<>(count);
         this.sites = findsLeaks ? new Throwable[count] : null;
         this.free = new int[count];
         this.freeCount = count;
@@ -171,8 +176,13 @@ public final class BufferPool implements AutoCloseable {
             index = take();
         }
         if (index < 0) {
-            askCarriers(true);
-            index = await(nanos);
+            waiters.incrementAndGet();
+            try {
+                askCarriers(true);
+                index = await(nanos);
+            } finally {
+                waiters.decrementAndGet();
+            }
         }
         return new BufferLease(this, index, index * stride);
     }
@@ -219,7 +229,7 @@ public final class BufferPool implements AutoCloseable {
     private void askCarriers(boolean watch) {
         Transport last = null;
         for (int i = 0; i < count; i++) {
-            Transport carrier = carriers[i];
+            Transport carrier = carriers.get(i);
             if (carrier != null && carrier != last) {
                 if (watch) {
                     carrier.watch();
@@ -252,8 +262,8 @@ public final class BufferPool implements AutoCloseable {
 
     private Stats counted() {
         int inFlight = 0;
-        for (Transport carrier : carriers) {
-            inFlight += carrier == null ? 0 : 1;
+        for (int i = 0; i < count; i++) {
+            inFlight += carriers.get(i) == null ? 0 : 1;
         }
         int owned = Math.max(0, count - freeCount - inFlight - quarantined);
         return new Stats(freeCount, owned, inFlight, quarantined, forgotten, written);
@@ -289,7 +299,7 @@ public final class BufferPool implements AutoCloseable {
             return;
         }
         for (int i = 0; i < count; i++) {
-            if (sites[i] != null && carriers[i] == null) {
+            if (sites[i] != null && carriers.get(i) == null) {
                 LOG.log(
                         System.Logger.Level.WARNING,
                         "buffer " + i + " of " + this + " is leased at its close",
@@ -328,7 +338,12 @@ public final class BufferPool implements AutoCloseable {
     }
 
     void carry(int index, Transport transport) {
-        carriers[index] = transport;
+        carriers.set(index, transport);
+    }
+
+    /** Whether somebody waits for a buffer. */
+    boolean awaited() {
+        return waiters.get() > 0;
     }
 
     void remember(int index, Throwable site) {
@@ -339,7 +354,7 @@ public final class BufferPool implements AutoCloseable {
         boolean last;
         lock.lock();
         try {
-            carriers[index] = null;
+            carriers.set(index, null);
             if (findsLeaks) {
                 sites[index] = null;
             }

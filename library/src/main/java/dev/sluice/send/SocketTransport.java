@@ -3,6 +3,7 @@ package dev.sluice.send;
 import dev.sluice.internal.fd.Adoption;
 import dev.sluice.internal.fd.CopyBuffer;
 import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.fd.Shortfall;
 import dev.sluice.internal.fd.Waiter;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.ErrorQueue;
@@ -37,7 +38,10 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 final class SocketTransport extends Transport implements Waiter {
     /** Undrained completions use the socket's memory for options, and may bring sends to a halt (M9). */
-    private static final int CALLS_PER_DRAIN = 16;
+    private static final int SENDS_PER_DRAIN = 16;
+
+    private static final String NO_MEMORY = "the kernel has no memory for zero-copy sends (ENOBUFS); raise"
+            + " net.core.optmem_max with sysctl, or the limit of locked memory (ulimit -l)";
 
     /** After a reset, for what is told a moment later. */
     private static final long GRACE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
@@ -49,7 +53,7 @@ final class SocketTransport extends Transport implements Waiter {
     private final Adoption adoption;
     private final boolean stream;
     private final boolean tcp;
-    private final boolean stamped;
+    private final Set<Stage> supported;
     private final boolean foreign;
     private final long maxInFlight;
     private final long timeout;
@@ -58,7 +62,7 @@ final class SocketTransport extends Transport implements Waiter {
 
     private final ReentrantLock output = new ReentrantLock();
     private final Message message = new Message();
-    private int callsSinceDrain;
+    private int sendsSinceDrain;
 
     /** Whether the buffer at hand goes by zero copy, all parts of it: a small rest would delay nothing but its release. */
     private boolean flying;
@@ -123,7 +127,9 @@ final class SocketTransport extends Transport implements Waiter {
                 | Sockets.SOF_TIMESTAMPING_OPT_ID
                 | Sockets.SOF_TIMESTAMPING_OPT_TSONLY
                 | (stream ? Sockets.SOF_TIMESTAMPING_OPT_ID_TCP : 0);
-        this.stamped = internet && Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_TIMESTAMPING, reporting) >= 0;
+        boolean stamped =
+                internet && Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_TIMESTAMPING, reporting) >= 0;
+        this.supported = Collections.unmodifiableSet(supported(stamped, stamped && tcp));
     }
 
     /** What is acknowledged, and what is on its way: so much was sent before. Asked until nothing moved meanwhile. */
@@ -171,7 +177,7 @@ final class SocketTransport extends Transport implements Waiter {
     // Sending.
 
     SendReceipt send(ByteBuffer header, BufferLease lease, Stage upTo) throws IOException {
-        if (upTo != Stage.CONFIRMED && !supportedStages().contains(upTo)) {
+        if (!supported.contains(upTo)) {
             throw new UnsupportedOperationException(
                     descriptor.name() + ": " + upTo + " can't be told of this connection");
         }
@@ -279,9 +285,15 @@ final class SocketTransport extends Transport implements Waiter {
         receipt.queued(length, receipt.end());
         receipt.reachQueued();
         receipt.land(null, false);
-        if (callsSinceDrain >= CALLS_PER_DRAIN) {
-            callsSinceDrain = 0;
-            drain();
+        if (lease.pool().awaited()) {
+            watch();
+        }
+        if (++sendsSinceDrain >= SENDS_PER_DRAIN) {
+            sendsSinceDrain = 0;
+            int out = outstanding.size();
+            if (out >= SENDS_PER_DRAIN || out > 0 && backoff.probing()) {
+                drain();
+            }
         }
         return receipt;
     }
@@ -292,6 +304,7 @@ final class SocketTransport extends Transport implements Waiter {
         if (taken == 0) {
             inFlightBytes.addAndGet(-lease.length());
             lease.putBack();
+            backoff.forgetProbe();
         } else {
             receipt.queued(taken, streamed);
             receipt.fail(cause instanceof IOException io ? io : new IOException(cause));
@@ -332,7 +345,6 @@ final class SocketTransport extends Transport implements Waiter {
             copy.view().put(0, header, header.position(), length);
             int flags = more ? Sockets.MSG_MORE : 0;
             for (int sent = 0; sent < length; ) {
-                descriptor.stayNonBlocking();
                 long result = Sockets.send(descriptor.fd(), copy.address() + sent, length - sent, flags);
                 if (result >= 0) {
                     copyCalls++;
@@ -390,7 +402,6 @@ final class SocketTransport extends Transport implements Waiter {
         long result = call(address, length, stampFlags, Sockets.MSG_ZEROCOPY);
         if (result > 0) {
             zeroCopyCalls++;
-            callsSinceDrain++;
         } else {
             outstanding.undo();
             receipt.unhold();
@@ -399,7 +410,6 @@ final class SocketTransport extends Transport implements Waiter {
     }
 
     private long call(long address, int length, int stampFlags, int flags) {
-        descriptor.stayNonBlocking();
         if (stampFlags == 0) {
             return Sockets.send(descriptor.fd(), address, length, flags);
         }
@@ -432,7 +442,6 @@ final class SocketTransport extends Transport implements Waiter {
             copy.view().put(0, header, header.position(), headerLength);
             long result;
             do {
-                descriptor.stayNonBlocking();
                 result = message.stamps(stampFlags)
                         .send(descriptor.fd(), copy.address(), headerLength, lease.address(), lease.length(), 0);
                 if (result < 0) {
@@ -460,10 +469,8 @@ final class SocketTransport extends Transport implements Waiter {
 
     private void noMemory() {
         outOfMemory++;
-        String why =
-                "the kernel has no memory for zero-copy sends (ENOBUFS); raise net.core.optmem_max with sysctl, or the"
-                        + " limit of locked memory (ulimit -l)";
-        if (backoff.refused(why)) {
+        Shortfall.ZERO_COPY_MEMORY.tell(() -> "sends copy: " + NO_MEMORY);
+        if (backoff.refused(NO_MEMORY)) {
             switched();
         }
     }
@@ -587,16 +594,20 @@ final class SocketTransport extends Transport implements Waiter {
 
     // Stages.
 
-    Set<Stage> supportedStages() {
+    private static Set<Stage> supported(boolean stamped, boolean acknowledged) {
         EnumSet<Stage> stages = EnumSet.of(Stage.ACCEPTED, Stage.QUEUED, Stage.CONFIRMED);
         if (stamped) {
             stages.add(Stage.SCHEDULED);
             stages.add(Stage.ON_WIRE);
         }
-        if (stamped && tcp) {
+        if (acknowledged) {
             stages.add(Stage.ACKED);
         }
-        return Collections.unmodifiableSet(stages);
+        return stages;
+    }
+
+    Set<Stage> supportedStages() {
+        return supported;
     }
 
     @Override
@@ -698,11 +709,14 @@ final class SocketTransport extends Transport implements Waiter {
         synchronized (room) {
             room.notifyAll();
         }
+        boolean interrupted = false;
         // Whoever sends has been woken, and leaves; nobody gets in any more.
         output.lock();
         output.unlock();
         try {
             boolean released = !reset && shutDown(patience);
+            // It ends the patience, and not what is left to be done.
+            interrupted = Thread.interrupted();
             if (!released) {
                 Sockets.disconnect(descriptor.fd());
                 awaitDrained(System.nanoTime() + GRACE_NANOS, false);
@@ -711,6 +725,9 @@ final class SocketTransport extends Transport implements Waiter {
             quarantine();
         } finally {
             finish();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
         return orderly;
     }

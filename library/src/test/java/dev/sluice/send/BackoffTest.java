@@ -41,6 +41,17 @@ class BackoffTest {
     }
 
     @Test
+    @DisplayName("a probe that never left is no reason to wait for its answer")
+    void failedProbe() {
+        Backoff backoff = remote();
+        assertThat(backoff.zeroCopy(LARGE)).isTrue();
+        assertThat(backoff.probing()).isTrue();
+        backoff.forgetProbe();
+        assertThat(backoff.probing()).isFalse();
+        assertThat(backoff.zeroCopy(LARGE)).as("the next probe").isTrue();
+    }
+
+    @Test
     @DisplayName("M6: after a copied probe pauses double, and it is never given up")
     void pausesDouble() {
         Backoff backoff = remote();

@@ -134,6 +134,9 @@ class NamespaceTest {
                 List.of("setpriv", "--bounding-set=-ipc_lock", "--inh-caps=-ipc_lock"),
                 Poor.class);
         assertThat(child.out()).contains("0 by zero copy").contains("ulimit -l").contains("done");
+        assertThat(child.err().lines().filter(line -> line.contains("ulimit -l")))
+                .as("logged once")
+                .hasSize(1);
     }
 
     @Test

@@ -458,6 +458,22 @@ class ZeroCopySenderTest {
     }
 
     @Test
+    @DisplayName("who waits for a buffer that is not even sent yet is told of its release")
+    void waitsForALaterSend() throws Exception {
+        try (Pair pair = Pair.open(Pair.Kind.TCP);
+                BufferPool pool = BufferPool.open(SIZE, 1);
+                ZeroCopySender sender = always(pair.near())) {
+            for (int i = 0; i < 20; i++) {
+                BufferLease lease = Sending.filled(pool, i, SIZE);
+                Parked<BufferLease> waiting = Parked.virtual(pool::lease);
+                sender.send(lease);
+                Sending.assertSame(Bytes.read(pair.far(), SIZE), Bytes.random(i, SIZE));
+                waiting.get().close();
+            }
+        }
+    }
+
+    @Test
     @DisplayName("M10, farnz' wish: somebody else's selector drains, and receipts of other threads complete")
     void foreignSelector() throws Exception {
         try (JdkPair pair = JdkPair.open();

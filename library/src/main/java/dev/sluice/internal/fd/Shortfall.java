@@ -18,7 +18,9 @@ public enum Shortfall {
     /** Pipes are smaller than asked for. */
     LARGE_PIPES,
     /** The descriptors of JDK channels can't be found. */
-    ADOPTION;
+    ADOPTION,
+    /** The kernel has no memory for zero-copy sends. */
+    ZERO_COPY_MEMORY;
 
     private final AtomicBoolean told = new AtomicBoolean();
 
