@@ -20,6 +20,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Writes the relay's session records: as JSON Lines to stdout, or in words to stderr.
@@ -275,23 +277,32 @@ final class RecordLog implements AutoCloseable {
         json.writeEndObject();
     }
 
+    private static String copies(SessionRecord record) {
+        return Stream.of(record.toTarget(), record.toClient())
+                .flatMap(direction -> direction.mirrors().stream())
+                .map(mirror -> "; a copy of " + Units.bytes(mirror.bytes()) + " to " + mirror.name()
+                        + mirror.failure().map(why -> ", not whole").orElse(""))
+                .collect(Collectors.joining());
+    }
+
     private static String name(End end) {
         return end.name().toLowerCase(Locale.ROOT);
     }
 
     private static String toText(SessionRecord record) {
         return String.format(
-                Locale.ROOT,
-                "sluice: %s to %s: %s there (%s, %s), %s back (%s, %s), %.3f s%s",
-                record.client(),
-                record.target(),
-                Units.bytes(record.toTarget().bytes()),
-                record.toTarget().route(),
-                name(record.toTarget().end()),
-                Units.bytes(record.toClient().bytes()),
-                record.toClient().route(),
-                name(record.toClient().end()),
-                Cpu.seconds(record.duration()),
-                record.error().isEmpty() ? "" : ": " + record.error());
+                        Locale.ROOT,
+                        "sluice: %s to %s: %s there (%s, %s), %s back (%s, %s), %.3f s%s",
+                        record.client(),
+                        record.target(),
+                        Units.bytes(record.toTarget().bytes()),
+                        record.toTarget().route(),
+                        name(record.toTarget().end()),
+                        Units.bytes(record.toClient().bytes()),
+                        record.toClient().route(),
+                        name(record.toClient().end()),
+                        Cpu.seconds(record.duration()),
+                        record.error().isEmpty() ? "" : ": " + record.error())
+                + copies(record);
     }
 }

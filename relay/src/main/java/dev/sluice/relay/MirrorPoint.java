@@ -13,6 +13,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 
 /** A mirroring at work: what the connections of its service share. */
@@ -20,8 +22,18 @@ final class MirrorPoint {
     /** For how long a recording that is waited for is waited for. */
     private static final Duration OPENING = Duration.ofSeconds(10);
 
+    private static final System.Logger LOG = System.getLogger(MirrorPoint.class.getName());
+
+    /** As long a silence follows a complaint. */
+    private static final long COMPLAINT_NANOS = TimeUnit.SECONDS.toNanos(10);
+
     private final Mirroring mirroring;
     private final Upstreams upstreams;
+
+    /** How the directory of recordings stands: one that is too slow is left for a while, as a target is. */
+    private final Standing directory = new Standing();
+
+    private final AtomicLong silentUntil = new AtomicLong(System.nanoTime());
 
     private final LongAdder begun = new LongAdder();
     private final LongAdder active = new LongAdder();
@@ -97,6 +109,10 @@ final class MirrorPoint {
         return each * (mirroring.directions() == Directions.BOTH ? 2 : 1);
     }
 
+    Standing directory() {
+        return directory;
+    }
+
     /** Whether a connection fails without its copy. */
     boolean mustBe() {
         return mirroring.policy().onFailure() == MirrorFailure.FAIL;
@@ -133,17 +149,34 @@ final class MirrorPoint {
     }
 
     /** A stream went on without its copy. */
-    void missing() {
+    void missing(SluiceException why) {
         missing.increment();
+        complain(why);
+    }
+
+    /** Whoever reads no records has to know, too. */
+    private void complain(SluiceException why) {
+        long now = System.nanoTime();
+        long until = silentUntil.get();
+        if (now - until >= 0 && silentUntil.compareAndSet(until, now + COMPLAINT_NANOS)) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "{0}; of the copies to {1}, {2} are missing and {3} are cut short",
+                    why.getMessage(),
+                    mirroring.name(),
+                    String.valueOf(missing.sum()),
+                    String.valueOf(detached.sum()));
+        }
     }
 
     void ended(MirrorResult result) {
         active.decrement();
         bytes.add(result.bytes());
         missed.add(result.missed());
-        if (result.failure().isPresent()) {
+        result.failure().ifPresent(why -> {
             detached.increment();
-        }
+            complain(why);
+        });
     }
 
     RelayStats.OfMirror stats(String service) {

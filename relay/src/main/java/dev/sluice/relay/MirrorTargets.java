@@ -11,7 +11,8 @@ import java.util.Objects;
  * FIN if the stream did, and is reset if it is not the whole stream (TCP; a Unix socket knows no reset). Immutable: each
  * method gives a choice that differs in one.
  *
- * @param targets one of them gets the copy; if none can be reached, there is none
+ * @param targets one of them gets the copy; if none can be reached, there is none. {@link TargetGroup#onRemove} is of no
+ *     account: a connection keeps its copy
  * @param directions {@link Directions#BOTH} makes two connections, which the target can't tell apart: give each direction a
  *     mirroring of its own for that
  * @param policy not with {@link SlowMirror#DROP}: only a recording can tell where bytes are missing

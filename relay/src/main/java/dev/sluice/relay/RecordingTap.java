@@ -33,6 +33,10 @@ final class RecordingTap extends Tap {
 
     @Override
     void open() {
+        if (!point.directory().claim(System.nanoTime()) && !point.awaited()) {
+            absent(new SluiceException(plan.directory() + ": left for a while, since the disk was too slow", "", 0));
+            return;
+        }
         BlockingPool.shared().execute(() -> {
             try {
                 Recording made = Recording.open(plan.directory(), name, plan.rotation());
@@ -43,6 +47,8 @@ final class RecordingTap extends Tap {
                 IOException why = e instanceof IOException io ? io : new IOException(e);
                 tell(() -> {
                     if (state() == State.OPENING) {
+                        // It was quick to say so.
+                        point.directory().unknown();
                         absent(describe("open", why));
                     }
                 });
@@ -53,6 +59,7 @@ final class RecordingTap extends Tap {
     private void made(Recording made) {
         recording = made;
         if (state() == State.OPENING) {
+            point.directory().reached();
             opened();
         } else {
             // Too late: the stream has gone on.
@@ -63,6 +70,11 @@ final class RecordingTap extends Tap {
     @Override
     void giveUp(boolean tooSlow) {
         unwanted = true;
+        if (tooSlow) {
+            point.directory().failed(System.nanoTime());
+        } else {
+            point.directory().unknown();
+        }
     }
 
     @Override

@@ -116,7 +116,7 @@ abstract sealed class Tap permits ConnectionTap, RecordingTap {
                 absent(e);
             }
         }
-        point.missing();
+        point.missing(failure);
         return null;
     }
 

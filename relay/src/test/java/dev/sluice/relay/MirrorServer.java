@@ -53,8 +53,14 @@ final class MirrorServer implements AutoCloseable {
         }
     }
 
-    void readAll(Socket socket) throws IOException {
+    void readAll(Socket socket) {
+        readAll(socket, new byte[0]);
+    }
+
+    /** The rest of a stream that has begun with these bytes. */
+    void readAll(Socket socket, byte[] begun) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        bytes.writeBytes(begun);
         byte[] buffer = new byte[64 * 1024];
         try {
             InputStream in = socket.getInputStream();
@@ -78,6 +84,11 @@ final class MirrorServer implements AutoCloseable {
             throw new AssertionError("no copy has ended");
         }
         return copy;
+    }
+
+    /** Null if none has ended. */
+    Copy next() {
+        return copies.poll();
     }
 
     /** Whoever connects after this is refused. */

@@ -12,6 +12,8 @@ import dev.sluice.io.MirrorResult;
 import dev.sluice.io.Route;
 import dev.sluice.relay.MirrorServer.Copy;
 import dev.sluice.relay.SessionRecord.End;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -21,10 +23,13 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
@@ -212,13 +217,7 @@ class MirrorTargetsTest {
             "A mirror target that does not answer holds a session up for as long as the patience lasts, and no other")
     void unanswered() throws Exception {
         try (ServerSocket full = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            List<SocketChannel> queue = new ArrayList<>();
-            for (int i = 0; i < 4; i++) {
-                SocketChannel waiting = SocketChannel.open();
-                waiting.configureBlocking(false);
-                waiting.connect(full.getLocalSocketAddress());
-                queue.add(waiting);
-            }
+            List<SocketChannel> queue = fill(full);
             try (RelayFixture fixture = mirrored(
                     MirrorTargets.of(RelayFixture.address(full)).policy(QUICK).connectTimeout(Duration.ofMinutes(1)))) {
                 for (String why : List.of("not there after", "left for a while")) {
@@ -442,19 +441,139 @@ class MirrorTargetsTest {
 
     private static long sockets() {
         Path descriptors = Path.of("/proc/self/fd");
-        try (Stream<Path> all = java.nio.file.Files.list(descriptors)) {
+        try (Stream<Path> all = Files.list(descriptors)) {
             return all.filter(MirrorTargetsTest::isSocket).count();
-        } catch (java.io.IOException e) {
-            throw new java.io.UncheckedIOException(e);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
     private static boolean isSocket(Path descriptor) {
         try {
-            return java.nio.file.Files.readSymbolicLink(descriptor).toString().startsWith("socket:");
-        } catch (java.io.IOException e) {
+            return Files.readSymbolicLink(descriptor).toString().startsWith("socket:");
+        } catch (IOException e) {
             return false;
         }
+    }
+
+    @Test
+    @DisplayName("Mirror targets that do anything at any time: sessions are as without them, copies whole or reset")
+    void randomFates() throws Exception {
+        Random fates = new Random(28);
+        int sessions = 120;
+        try (MirrorServer reader = new MirrorServer();
+                MirrorServer moody = new MirrorServer(socket -> {
+                    int fate;
+                    int when;
+                    synchronized (fates) {
+                        fate = fates.nextInt(6);
+                        when = fates.nextInt(400_000);
+                    }
+                    byte[] begun =
+                            fate == 0 ? new byte[0] : socket.getInputStream().readNBytes(when);
+                    switch (fate) {
+                        case 1 -> socket.setSoLinger(true, 0);
+                        case 2 -> Thread.sleep(300);
+                        case 3 -> socket.shutdownOutput();
+                        case 4 -> socket.getOutputStream().write(new byte[300_000]);
+                        default -> {
+                            // Leaves, or goes on.
+                        }
+                    }
+                    if (fate > 1) {
+                        reader.readAll(socket, begun);
+                    }
+                });
+                RelayFixture fixture = mirrored(
+                        MirrorTargets.of(moody.address())
+                                .directions(Directions.BOTH)
+                                .policy(MirrorPolicy.optional(Duration.ofMillis(100))),
+                        MirrorTargets.of(moody.address())
+                                .policy(new MirrorPolicy(MirrorFailure.DETACH, SlowMirror.BLOCK, Duration.ZERO)))) {
+            Talk[] talks = new Talk[sessions];
+            List<CompletableFuture<Void>> all = new ArrayList<>();
+            for (int i = 0; i < sessions; i++) {
+                Random sizes = new Random(i);
+                Talk talk = Talk.of(1 + sizes.nextInt(900_000), sizes.nextInt(900_000));
+                talks[i] = talk;
+                Socket client = fixture.client();
+                Socket server = fixture.server.accept();
+                all.add(Talk.async(() -> {
+                    try (client;
+                            server) {
+                        talk.between(client, server);
+                    } catch (Exception e) {
+                        throw new IllegalStateException(e);
+                    }
+                    return null;
+                }));
+                if (i % 20 == 19) {
+                    Talk.get(all.getLast());
+                }
+            }
+            for (CompletableFuture<Void> one : all) {
+                Talk.get(one);
+                SessionRecord record = fixture.record();
+                assertThat(record.error()).isEmpty();
+                assertThat(record.toTarget().end()).isEqualTo(End.FIN);
+                assertThat(record.toClient().end()).isEqualTo(End.FIN);
+            }
+            int whole = 0;
+            for (Copy copy = reader.next(); copy != null; copy = reader.next()) {
+                byte[] bytes = copy.bytes();
+                List<byte[]> streams = Stream.of(talks)
+                        .flatMap(talk -> Stream.of(talk.request(), talk.answer()))
+                        .toList();
+                boolean right = copy.whole()
+                        ? streams.stream().anyMatch(stream -> Arrays.equals(stream, bytes))
+                        : streams.stream().anyMatch(stream -> startsWith(stream, bytes));
+                assertThat(right)
+                        .as("a copy of %d bytes, whole: %b", bytes.length, copy.whole())
+                        .isTrue();
+                whole += copy.whole() ? 1 : 0;
+            }
+            assertThat(whole).isPositive();
+            assertThat(fixture.relay.stats().mirrors()).allMatch(mirror -> mirror.active() == 0);
+        }
+    }
+
+    private static boolean startsWith(byte[] stream, byte[] bytes) {
+        return bytes.length <= stream.length && Arrays.mismatch(stream, 0, bytes.length, bytes, 0, bytes.length) < 0;
+    }
+
+    @Test
+    @DisplayName("A session that waits for its copy can be cut off")
+    void cutWhileWaiting() throws Exception {
+        try (ServerSocket full = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            List<SocketChannel> queue = fill(full);
+            try (RelayFixture fixture = mirrored(MirrorTargets.of(RelayFixture.address(full))
+                            .policy(MirrorPolicy.COMPLETE)
+                            .connectTimeout(Duration.ofMinutes(1)));
+                    Socket client = fixture.client();
+                    Socket server = fixture.server.accept()) {
+                assertThat(fixture.relay.drain(Duration.ZERO)).isOne();
+                assertThatThrownBy(() -> client.getInputStream().read()).isInstanceOf(SocketException.class);
+                assertThatThrownBy(() -> server.getInputStream().read()).isInstanceOf(SocketException.class);
+                assertThat(fixture.record().toTarget().end()).isEqualTo(End.DRAIN);
+                assertThat(fixture.relay.stats().targets()).allMatch(target -> target.active() == 0);
+            } finally {
+                for (SocketChannel waiting : queue) {
+                    waiting.close();
+                }
+            }
+        }
+    }
+
+    /** Whoever connects after this has no answer. */
+    private static List<SocketChannel> fill(ServerSocket listener) throws IOException {
+        List<SocketChannel> queue = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            SocketChannel waiting = SocketChannel.open();
+            waiting.configureBlocking(false);
+            waiting.connect(listener.getLocalSocketAddress());
+            queue.add(waiting);
+        }
+        return queue;
     }
 
     @Test

@@ -171,12 +171,14 @@ class RecordingPlanTest {
         CountDownLatch stall = stall();
         try (RelayFixture fixture =
                 recorded(RecordingPlan.of(directory).policy(MirrorPolicy.gaps(Duration.ofMillis(20))))) {
-            LONG.through(fixture);
-            SessionRecord record = fixture.record();
-            assertThat(record.error()).isEmpty();
-            assertThat(only(record.toTarget()).failure())
-                    .hasValueSatisfying(e -> assertThat(e).hasMessageContaining("not there after"));
-            assertThat(only(record.toTarget()).bytes()).isZero();
+            for (String why : List.of("not there after", "left for a while")) {
+                LONG.through(fixture);
+                SessionRecord record = fixture.record();
+                assertThat(record.error()).isEmpty();
+                assertThat(only(record.toTarget()).failure())
+                        .hasValueSatisfying(e -> assertThat(e).hasMessageContaining(why));
+                assertThat(only(record.toTarget()).bytes()).isZero();
+            }
             stall.countDown();
             stall().countDown();
             try (Stream<Path> indices =
