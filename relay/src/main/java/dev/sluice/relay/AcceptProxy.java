@@ -38,7 +38,7 @@ public record AcceptProxy(List<String> from, Duration timeout) {
     }
 
     /** Ten seconds for the header. */
-    public static AcceptProxy from(String... proxies) {
+    public static AcceptProxy of(String... proxies) {
         return new AcceptProxy(List.of(proxies), TIMEOUT);
     }
 
