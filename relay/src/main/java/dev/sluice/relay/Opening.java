@@ -141,6 +141,11 @@ final class Opening {
         return header == null || header.isNone() || header.source().equals(UNNAMED) ? peer : header.source();
     }
 
+    /** Whether nobody knows: the client has reset the connection, perhaps before its address was asked for. */
+    boolean hidden() {
+        return client() == peer && Sockets.remoteAddress(socket.fd()) == null;
+    }
+
     /**
      * Tells a target that nobody has written to yet who the client is, if it is to know. The header is no part of the stream:
      * it counts nowhere, and no mirror gets it.

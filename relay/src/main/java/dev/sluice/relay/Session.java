@@ -118,7 +118,7 @@ final class Session implements Opening.Caller, Dial.Caller {
             entrance = serving.entrance();
             clientAddress = opening.client();
             Upstreams targets = opening.targets(now);
-            if (!serving.service().access().allows(clientAddress)) {
+            if (!allows(serving.service().access())) {
                 refuse("this client's address is not allowed");
             } else if (!entrance.admits(clientAddress)) {
                 refuse("more than " + entrance.limits().clientRate() + " connections per second of this client");
@@ -133,6 +133,10 @@ final class Session implements Opening.Caller, Dial.Caller {
             abandonDial();
             fail(new IOException(e));
         }
+    }
+
+    private boolean allows(AccessList access) {
+        return access.equals(AccessList.OPEN) || access.allows(clientAddress) && !opening.hidden();
     }
 
     @Override

@@ -194,13 +194,19 @@ class ProxyProtocolTest {
     }
 
     @Test
-    @DisplayName("Who hides behind a reset is not believed")
+    @DisplayName("Who hides behind a reset is not believed, and is nobody whom an access list allows")
     void hidden() throws Exception {
-        try (RelayFixture fixture = new RelayFixture(
-                        service -> service.acceptProxy(AcceptProxy.of("127.0.0.1")),
-                        config -> config.maxConnections(1));
+        assertHiddenIsRefused(service -> service.acceptProxy(AcceptProxy.of("127.0.0.1")), "is not trusted");
+        assertHiddenIsRefused(service -> service.access(AccessList.of("deny 127.0.0.2")), "is not allowed");
+    }
+
+    /** A client that is gone when it is accepted has no address any more, but its bytes are there. */
+    private static void assertHiddenIsRefused(UnaryOperator<Service> change, String why) throws Exception {
+        try (RelayFixture fixture = new RelayFixture(change, config -> config.maxConnections(1));
                 Socket first = fixture.client()) {
-            // The second one waits in the backlog, and is gone when it is accepted: then it has no address any more.
+            while (fixture.relay.sessions() == 0) {
+                Thread.sleep(1);
+            }
             try (Socket second = new Socket(
                     InetAddress.getLoopbackAddress(),
                     RelayFixture.port(fixture.relay),
@@ -209,10 +215,12 @@ class ProxyProtocolTest {
                 send(second, joined(HEADER.version1(), "hello"));
                 second.setSoLinger(true, 0);
             }
+            long before = fixture.relay.stats().services().getFirst().refused();
+            first.setSoLinger(true, 0);
             first.close();
-            assertThat(fixture.record().error()).contains("the client ended before the PROXY header");
-            assertThat(fixture.record().error()).contains("is not trusted");
-            assertThat(fixture.relay.stats().targets().getFirst().connected()).isZero();
+            fixture.record();
+            assertThat(fixture.record().error()).contains(why);
+            assertThat(fixture.relay.stats().services().getFirst().refused()).isEqualTo(before + 1);
         }
     }
 
