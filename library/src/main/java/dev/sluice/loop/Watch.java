@@ -28,15 +28,15 @@ public final class Watch implements Descriptor.Watcher {
 
     private static final Object READY = "READY";
     private static final int READABLE = Polling.EPOLLIN | Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR;
-    private static final int SPECIAL = Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR | Polling.EPOLLPRI;
+    private static final int HUNG_UP = Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR;
     private static final int WRITABLE = Polling.EPOLLOUT | Polling.EPOLLHUP | Polling.EPOLLERR;
 
     private volatile EventLoop loop;
     private final Descriptor descriptor;
     private int index;
 
-    /** Whether an edge told of the end of the stream, of an error or of urgent data, which no later edge tells again. */
-    private volatile boolean special;
+    /** Whether an edge told of the end of the stream or of an error, which no later edge tells again. */
+    private volatile boolean hungUp;
 
     /** Whether an edge told of urgent data. */
     private volatile boolean urgent;
@@ -184,7 +184,12 @@ public final class Watch implements Descriptor.Watcher {
 
     /** Whether the end of the stream, an error or more data may lie behind a read that gave less than it could. */
     boolean special() {
-        return special;
+        return hungUp || urgent;
+    }
+
+    /** Whether the peer certainly sends no more than what a read that is made from now on can see. */
+    public boolean hungUp() {
+        return hungUp;
     }
 
     /** Whether there ever was urgent data, which splice(2) does not get past. */
@@ -204,14 +209,14 @@ public final class Watch implements Descriptor.Watcher {
 
     /** On the loop's thread: epoll reported an edge. */
     void event(int mask) {
-        if ((mask & (Polling.EPOLLRDHUP | Polling.EPOLLHUP | Polling.EPOLLERR)) == Polling.EPOLLRDHUP) {
+        if ((mask & HUNG_UP) == Polling.EPOLLRDHUP) {
             ended = true;
         }
         if ((mask & Polling.EPOLLPRI) != 0) {
             urgent = true;
         }
-        if ((mask & SPECIAL) != 0) {
-            special = true;
+        if ((mask & HUNG_UP) != 0) {
+            hungUp = true;
         }
         if ((mask & READABLE) != 0) {
             tell(READ, READY);

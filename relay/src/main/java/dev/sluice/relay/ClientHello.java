@@ -236,7 +236,7 @@ record ClientHello(String name, List<String> protocols) {
     }
 
     /** Letters, digits, hyphens, and underscores as they are in use; no final dot, and no IPv4 address (RFC 6066). */
-    private static boolean isHostName(String name) {
+    static boolean isHostName(String name) {
         if (name.isEmpty() || name.length() > MAX_NAME) {
             return false;
         }

@@ -7,7 +7,7 @@ import java.time.Duration;
  * A connection that is alive.
  *
  * @param service the name of its service
- * @param client the address of the client
+ * @param client the address of the client, as the header of a trusted proxy names it if there is one
  * @param listener the address it came to
  * @param target the target that it is connected to, or that is being tried
  * @param age since it was accepted

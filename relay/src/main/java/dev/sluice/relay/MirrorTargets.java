@@ -30,6 +30,9 @@ public record MirrorTargets(
     public MirrorTargets {
         Objects.requireNonNull(targets, "targets");
         Objects.requireNonNull(directions, "directions");
+        if (targets.proxyProtocol() != ProxyProtocol.NONE) {
+            throw new IllegalArgumentException("a copy is a copy: no PROXY header goes ahead of it");
+        }
         if (policy.onSlow() == SlowMirror.DROP) {
             throw new IllegalArgumentException("a mirror that is slow can't be left with gaps, only a recording can");
         }

@@ -25,7 +25,7 @@ import java.util.concurrent.TimeUnit;
  * One connection, from its accept to its end: connecting, flowing, parting. Everything happens on the session's loop,
  * except where it says otherwise.
  */
-final class Session implements Dial.Caller {
+final class Session implements Opening.Caller, Dial.Caller {
     /** How long a side may take to acknowledge what it was given, before it is reset (S36). */
     private static final long ACKNOWLEDGEMENT_NANOS = TimeUnit.SECONDS.toNanos(2);
 
@@ -40,11 +40,13 @@ final class Session implements Dial.Caller {
     private final Acceptor acceptor;
     private final EventLoop loop;
     private final Descriptor client;
-    private final Endpoint clientAddress;
+    private final Endpoint peer;
+    private final Opening opening;
     private final long began = System.nanoTime();
 
     private volatile Serving serving;
     private volatile Entrance entrance;
+    private volatile Endpoint clientAddress;
     private Upstreams.Order order;
     private Waiting waiting;
 
@@ -69,14 +71,16 @@ final class Session implements Dial.Caller {
     private boolean over;
     private long closedAt;
 
-    Session(Relay relay, Acceptor acceptor, EventLoop loop, Descriptor client, Endpoint clientAddress) {
+    Session(Relay relay, Acceptor acceptor, EventLoop loop, Descriptor client, Endpoint peer) {
         this.relay = relay;
         this.acceptor = acceptor;
         this.serving = acceptor.serving();
         this.entrance = serving.entrance();
         this.loop = loop;
         this.client = client;
-        this.clientAddress = clientAddress;
+        this.peer = peer;
+        this.clientAddress = peer;
+        this.opening = new Opening(acceptor, client, loop, peer, this);
     }
 
     EventLoop loop() {
@@ -103,22 +107,44 @@ final class Session implements Dial.Caller {
         if (over) {
             return;
         }
+        opening.start();
+    }
+
+    @Override
+    public void opened(Serving now) {
         try {
             // Not what it was at the accept: a reload between the two must not miss this session.
-            serving = acceptor.serving();
+            serving = now;
             entrance = serving.entrance();
-            order = serving.upstreams().order(clientAddress);
-            if (!serving.service().access().allows(clientAddress)) {
+            clientAddress = opening.client();
+            Upstreams targets = opening.targets(now);
+            if (!allows(serving.service().access())) {
                 refuse("this client's address is not allowed");
             } else if (!entrance.admits(clientAddress)) {
                 refuse("more than " + entrance.limits().clientRate() + " connections per second of this client");
+            } else if (targets == null) {
+                refuse("there is no target for " + opening.asked());
             } else {
+                order = targets.order(clientAddress);
                 nextTarget();
             }
         } catch (IOException | RuntimeException | Error e) {
             // Such as memory that ran out: the loop goes on, and so must the count of sessions.
             abandonDial();
             fail(new IOException(e));
+        }
+    }
+
+    private boolean allows(AccessList access) {
+        return access.equals(AccessList.OPEN) || access.allows(clientAddress) && !opening.hidden();
+    }
+
+    @Override
+    public void notOpened(End end, String why) {
+        if (end == End.REFUSED) {
+            refuse(why);
+        } else {
+            fail(end, why);
         }
     }
 
@@ -143,9 +169,10 @@ final class Session implements Dial.Caller {
 
     /** While it waits: its service has another configuration. */
     void follow(Serving next) {
-        if (tries == 0) {
+        Upstreams targets = opening.targets(next);
+        if (tries == 0 && targets != null) {
             serving = next;
-            order = next.upstreams().order(clientAddress);
+            order = targets.order(clientAddress);
         }
     }
 
@@ -202,6 +229,13 @@ final class Session implements Dial.Caller {
 
     @Override
     public void reached(Descriptor connected) {
+        try {
+            opening.introduce(connected, order.proxyProtocol());
+        } catch (IOException e) {
+            connected.close();
+            failed(e);
+            return;
+        }
         dial = null;
         order = null;
         server = connected;
@@ -459,6 +493,7 @@ final class Session implements Dial.Caller {
 
     /** The connection comes to nothing. */
     private void fail(End end, String why) {
+        opening.stop();
         stopWaiting();
         // By a reset, as it was born: the client would take a FIN for the end of an empty answer.
         client.close();
@@ -498,6 +533,7 @@ final class Session implements Dial.Caller {
                         Instant.now().minus(duration),
                         duration,
                         clientAddress,
+                        peer,
                         acceptor.endpoint(),
                         last == null ? serving.upstreams().any().name() : last.name(),
                         Duration.ofNanos(connectNanos),

@@ -15,7 +15,8 @@ import java.util.Objects;
  * @param service the name of its service
  * @param start when it was accepted
  * @param duration from then to its end
- * @param client the address of the client
+ * @param client the address of the client, as the header of a trusted proxy names it if there is one
+ * @param peer the address that the connection came from: the client's, or that proxy's
  * @param listener the address it came to
  * @param target the address it was forwarded to, or the last one that was tried
  * @param connectTime from its accept until the target was reached; zero if none was
@@ -29,6 +30,7 @@ public record SessionRecord(
         Instant start,
         Duration duration,
         Endpoint client,
+        Endpoint peer,
         Endpoint listener,
         Endpoint target,
         Duration connectTime,
@@ -42,6 +44,7 @@ public record SessionRecord(
         Objects.requireNonNull(start, "start");
         Objects.requireNonNull(duration, "duration");
         Objects.requireNonNull(client, "client");
+        Objects.requireNonNull(peer, "peer");
         Objects.requireNonNull(listener, "listener");
         Objects.requireNonNull(target, "target");
         Objects.requireNonNull(toTarget, "toTarget");
@@ -87,7 +90,7 @@ public record SessionRecord(
         TIMEOUT,
         /** The relay cut it off: it was drained and the time was up, or the target was removed, {@link OnRemove#CLOSE}. */
         DRAIN,
-        /** The relay did not let it in: a limit of its service; see the record's {@code error}. */
+        /** The relay did not let it in: a limit of its service, its access list, or how the connection began; see the record's {@code error}. */
         REFUSED,
         /** Anything else; see the record's {@code error}. */
         ERROR

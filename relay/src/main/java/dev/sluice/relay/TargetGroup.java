@@ -16,8 +16,15 @@ import java.util.stream.Stream;
  * @param tries how many targets a connection tries before it is given up; from 1 to {@value #MAX_TRIES}
  * @param health when a target is left, and when it is tried again
  * @param onRemove what becomes of a target's connections when it is taken out of the group
+ * @param proxyProtocol whether targets are told who the client is
  */
-public record TargetGroup(List<Target> targets, Balance balance, int tries, Health health, OnRemove onRemove) {
+public record TargetGroup(
+        List<Target> targets,
+        Balance balance,
+        int tries,
+        Health health,
+        OnRemove onRemove,
+        ProxyProtocol proxyProtocol) {
     public static final int MAX_TARGETS = 10_000;
 
     public static final int MAX_TRIES = 100;
@@ -28,6 +35,7 @@ public record TargetGroup(List<Target> targets, Balance balance, int tries, Heal
         targets = List.copyOf(targets);
         Objects.requireNonNull(balance, "balance");
         Objects.requireNonNull(onRemove, "onRemove");
+        Objects.requireNonNull(proxyProtocol, "proxyProtocol");
         if (targets.isEmpty()) {
             throw new IllegalArgumentException("a relay needs at least one target");
         }
@@ -46,9 +54,10 @@ public record TargetGroup(List<Target> targets, Balance balance, int tries, Heal
         }
     }
 
-    /** Takes turns, three tries, {@link Health#DEFAULT}, and connections of removed targets drain. */
+    /** Takes turns, three tries, {@link Health#DEFAULT}, connections of removed targets drain, and no PROXY headers. */
     public static TargetGroup of(List<Target> targets) {
-        return new TargetGroup(targets, Balance.ROUND_ROBIN, DEFAULT_TRIES, Health.DEFAULT, OnRemove.DRAIN);
+        return new TargetGroup(
+                targets, Balance.ROUND_ROBIN, DEFAULT_TRIES, Health.DEFAULT, OnRemove.DRAIN, ProxyProtocol.NONE);
     }
 
     /** The same with targets of equal weight. */
@@ -58,21 +67,26 @@ public record TargetGroup(List<Target> targets, Balance balance, int tries, Heal
 
     /** With another {@link #balance()}. */
     public TargetGroup balance(Balance way) {
-        return new TargetGroup(targets, way, tries, health, onRemove);
+        return new TargetGroup(targets, way, tries, health, onRemove, proxyProtocol);
     }
 
     /** With another number of {@link #tries()}. */
     public TargetGroup tries(int number) {
-        return new TargetGroup(targets, balance, number, health, onRemove);
+        return new TargetGroup(targets, balance, number, health, onRemove, proxyProtocol);
     }
 
     /** With another {@link #health()}. */
     public TargetGroup health(Health other) {
-        return new TargetGroup(targets, balance, tries, other, onRemove);
+        return new TargetGroup(targets, balance, tries, other, onRemove, proxyProtocol);
     }
 
     /** With another {@link #onRemove()}. */
     public TargetGroup onRemove(OnRemove what) {
-        return new TargetGroup(targets, balance, tries, health, what);
+        return new TargetGroup(targets, balance, tries, health, what, proxyProtocol);
+    }
+
+    /** With another {@link #proxyProtocol()}. */
+    public TargetGroup proxyProtocol(ProxyProtocol version) {
+        return new TargetGroup(targets, balance, tries, health, onRemove, version);
     }
 }

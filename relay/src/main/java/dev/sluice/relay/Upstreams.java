@@ -55,6 +55,10 @@ final class Upstreams {
             return Upstreams.this;
         }
 
+        ProxyProtocol proxyProtocol() {
+            return group.proxyProtocol();
+        }
+
         /** The target that the connection has entered; null if no other is to be tried. */
         Upstream chosen() {
             return chosen;

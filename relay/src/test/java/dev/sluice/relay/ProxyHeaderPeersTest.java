@@ -194,6 +194,69 @@ class ProxyHeaderPeersTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"haproxy, V1", "haproxy, V2", "nginx, V1", "nginx, V2"})
+    @DisplayName("What curl tells of itself goes through a relay to HAProxy and nginx")
+    void curlThroughRelay(String name, ProxyProtocol version) throws Exception {
+        assumeTrue(isInstalled("curl"), "curl is not installed");
+        try (Relay relay = relay(version);
+                Program program = name.equals("nginx") ? nginx() : haproxy()) {
+            int port = RelayFixture.port(relay);
+            Process curl = new ProcessBuilder(
+                            "curl",
+                            "--silent",
+                            "--noproxy",
+                            "*",
+                            "--haproxy-protocol",
+                            "--max-time",
+                            "20",
+                            "--write-out",
+                            "/%{local_port}",
+                            "http://127.0.0.1:" + port + "/")
+                    .redirectErrorStream(true)
+                    .start();
+            String[] said = text(curl.getInputStream().readAllBytes()).split("/");
+            end(curl);
+            assertThat(said).as(String.join("/", said)).hasSize(2);
+            assertThat(said[0].strip()).isEqualTo("127.0.0.1 " + said[1] + " 127.0.0.1 " + port);
+            assertThat(program.process.isAlive()).isTrue();
+        }
+    }
+
+    /** From proxies to whatever program is asked what it takes from a header. */
+    private Relay relay(ProxyProtocol version) throws IOException {
+        TargetGroup group =
+                TargetGroup.of(new Endpoint.Unix(directory.resolve("accept").toString()));
+        return Relay.start(
+                RelayConfig.of(Service.of("test", List.of(RelayFixture.ANY_PORT), group.proxyProtocol(version))
+                        .acceptProxy(AcceptProxy.of("127.0.0.0/8"))));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"send-proxy, V2", "send-proxy-v2, V1", "nginx, V1", "nginx, V2"})
+    @DisplayName("What HAProxy and nginx tell of their client goes through a relay and back to them")
+    void othersThroughRelay(String option, ProxyProtocol version) throws Exception {
+        int port;
+        try (ServerSocket free = server("127.0.0.1")) {
+            port = free.getLocalPort();
+        }
+        try (Relay relay = relay(version);
+                Program program = option.equals("nginx")
+                        ? nginx(port, RelayFixture.port(relay))
+                        : haproxy(
+                                "mode tcp",
+                                bind("127.0.0.1", port),
+                                "server s 127.0.0.1:" + RelayFixture.port(relay) + " " + option);
+                Socket client = new Socket(InetAddress.ofLiteral("127.0.0.1"), port)) {
+            client.setSoTimeout(PATIENCE_MILLIS);
+            client.getOutputStream().write("GET / HTTP/1.0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            assertThat(text(client.getInputStream().readAllBytes()).strip())
+                    .startsWith("HTTP/1.1 200 OK")
+                    .endsWith("127.0.0.1 " + client.getLocalPort() + " 127.0.0.1 " + port);
+            assertThat(program.process.isAlive()).isTrue();
+        }
+    }
+
     /** Programs differ in how they print an IPv6 address. */
     private static String canonical(String seen) {
         String[] fields = seen.split(" ");
@@ -243,9 +306,23 @@ class ProxyHeaderPeersTest {
 
     /** nginx, that tells which addresses it took from a header. */
     private Program nginx() throws Exception {
+        return nginx("");
+    }
+
+    /** The same, with a listener that tells its target by a header who its client is. */
+    private Program nginx(int from, int to) throws Exception {
+        Path module = Path.of("/usr/lib/nginx/modules/ngx_stream_module.so");
+        assumeTrue(Files.exists(module), "nginx has no stream module");
+        return nginx("""
+                load_module %s;
+                stream { server { listen 127.0.0.1:%d; proxy_pass 127.0.0.1:%d; proxy_protocol on; } }
+                """.formatted(module, from, to));
+    }
+
+    private Program nginx(String more) throws Exception {
         Path config = directory.resolve("nginx.conf");
         Path acceptor = directory.resolve("accept");
-        Files.writeString(config, """
+        Files.writeString(config, more + """
                 daemon off;
                 master_process off;
                 pid nginx.pid;
