@@ -26,6 +26,13 @@ record Kind<T>(String label, Function<String, T> ofText, Function<TomlValue, T> 
 
     static final Kind<Endpoint> ADDRESS = text("ADDRESS", "an address such as \"host:8080\"", Units::endpoint);
 
+    /** In a file a string such as {@code "64KiB"}, or the number of bytes. */
+    static final Kind<Long> SIZE = size(new Units.Size()::convert);
+
+    private static Kind<Long> size(Function<String, Long> parse) {
+        return new Kind<>("SIZE", parse, toml -> parse.apply(toml.textOrNumber("a size such as \"64KiB\"")));
+    }
+
     /** A string in a file. */
     static <T> Kind<T> text(String label, String expected, Function<String, T> parse) {
         return new Kind<>(label, parse, toml -> parse.apply(toml.text(expected)));

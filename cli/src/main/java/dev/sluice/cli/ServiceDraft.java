@@ -1,8 +1,10 @@
 package dev.sluice.cli;
 
 import dev.sluice.io.Endpoint;
+import dev.sluice.relay.AccessList;
 import dev.sluice.relay.Balance;
 import dev.sluice.relay.Health;
+import dev.sluice.relay.Limits;
 import dev.sluice.relay.OnRemove;
 import dev.sluice.relay.Service;
 import dev.sluice.relay.Target;
@@ -18,6 +20,12 @@ final class ServiceDraft {
     private static final List<Key<ServiceDraft>> PLACES = List.of(
             Key.inFile("listen", Kind.LISTEN, (draft, listen) -> draft.listen = listen),
             Key.inFile("targets", Kind.listOf(TargetDraft.KIND), (draft, targets) -> draft.targets = targets));
+
+    /** On the command line, {@code --max-connections} is that of the whole relay. */
+    private static final Key<ServiceDraft> MAX_CONNECTIONS = Key.inFile(
+            "max-connections",
+            Kind.number(0, Integer.MAX_VALUE),
+            (draft, number) -> draft.limits = draft.limits.maxConnections(number));
 
     /** What a file may also have under {@code [defaults]}, for all its services. */
     static final List<Key<ServiceDraft>> DEFAULTS = List.of(
@@ -93,6 +101,42 @@ final class ServiceDraft {
                     "After so many bad ones, it is left (3).",
                     (draft, checks) -> draft.fall = checks),
             Key.of(
+                    "access",
+                    Kind.listOf(Kind.text("RULE", "a rule such as \"allow 10.0.0.0/8\"", ServiceDraft::rule)),
+                    "Who may connect: 'allow RANGE' or 'deny RANGE', the first that has the address decides (everybody).",
+                    (draft, rules) -> draft.access = AccessList.of(rules)),
+            MAX_CONNECTIONS,
+            Key.of(
+                    "queue-length",
+                    Kind.number(0, Integer.MAX_VALUE),
+                    "So many connections wait for a place in the service or at a target; more are reset (1000).",
+                    (draft, length) -> draft.limits = draft.limits.queue(length, draft.limits.queueTime())),
+            Key.of(
+                    "queue-time",
+                    Kind.TIME,
+                    "They wait for so long, then they are reset (10s).",
+                    (draft, time) -> draft.limits = draft.limits.queue(draft.limits.queueLength(), time)),
+            Key.of(
+                    "connection-rate",
+                    Kind.number(0, Integer.MAX_VALUE),
+                    "Accept so many connections per second, more wait in the backlog (0: as they come).",
+                    (draft, rate) -> draft.limits = draft.limits.connectionRate(rate)),
+            Key.of(
+                    "client-rate",
+                    Kind.number(0, Integer.MAX_VALUE),
+                    "Serve so many connections of a client address per second, more are reset (0: as they come).",
+                    (draft, rate) -> draft.limits = draft.limits.clientRate(rate)),
+            Key.of(
+                    "byte-rate",
+                    Kind.SIZE,
+                    "Move so many bytes per second in each direction of a connection (0: as fast as it goes).",
+                    (draft, rate) -> draft.limits = draft.limits.byteRate(rate)),
+            Key.of(
+                    "service-byte-rate",
+                    Kind.SIZE,
+                    "The same for all connections of the service together (0: as fast as it goes).",
+                    (draft, rate) -> draft.limits = draft.limits.serviceByteRate(rate)),
+            Key.of(
                     "route",
                     Kind.choice(RouteChoice.class),
                     "Take this route where it is possible, to test and to compare (auto).",
@@ -107,6 +151,8 @@ final class ServiceDraft {
     private int tries = 3;
     private OnRemove onRemove = OnRemove.DRAIN;
     private Timeouts timeouts = Timeouts.DEFAULT;
+    private AccessList access = AccessList.OPEN;
+    private Limits limits = Limits.NONE;
     private Duration backOff = Health.DEFAULT.backOff();
     private Duration longestBackOff = Health.DEFAULT.longestBackOff();
     private Duration checkInterval = Health.DEFAULT.checkInterval();
@@ -129,7 +175,16 @@ final class ServiceDraft {
                 .health(new Health(backOff, longestBackOff, checkInterval, rise, fall));
         List<Endpoint> endpoints =
                 listen.stream().flatMap(each -> passed.find(each).stream()).toList();
-        Service service = Service.of(name, endpoints, group).timeouts(timeouts);
+        Service service = Service.of(name, endpoints, group)
+                .timeouts(timeouts)
+                .access(access)
+                .limits(limits);
         return route.forced().map(service::route).orElse(service);
+    }
+
+    /** Wrong rules are to be found one by one. */
+    private static String rule(String text) {
+        AccessList.of(text);
+        return text;
     }
 }

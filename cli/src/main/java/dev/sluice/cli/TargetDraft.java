@@ -8,7 +8,11 @@ import java.util.List;
 final class TargetDraft {
     static final List<Key<TargetDraft>> KEYS = List.of(
             Key.inFile("address", Kind.ADDRESS, (draft, address) -> draft.address = address),
-            Key.inFile("weight", Kind.number(1, Target.MAX_WEIGHT), (draft, weight) -> draft.weight = weight));
+            Key.inFile("weight", Kind.number(1, Target.MAX_WEIGHT), (draft, weight) -> draft.weight = weight),
+            Key.inFile(
+                    "max-connections",
+                    Kind.number(0, Integer.MAX_VALUE),
+                    (draft, number) -> draft.maxConnections = number));
 
     static final Kind<Target> KIND = Kind.table(
             Kind.text(
@@ -21,11 +25,12 @@ final class TargetDraft {
 
     private Endpoint address;
     private int weight = 1;
+    private int maxConnections;
 
     private Target build() {
         if (address == null) {
             throw new IllegalArgumentException("address is missing");
         }
-        return new Target(address, weight);
+        return new Target(address, weight, maxConnections);
     }
 }

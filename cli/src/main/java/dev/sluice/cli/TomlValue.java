@@ -85,6 +85,10 @@ record TomlValue(Object value, TomlPosition at, Source file) {
         });
     }
 
+    String textOrNumber(String expected) {
+        return value instanceof Long number ? number.toString() : text(expected);
+    }
+
     long number(String expected) {
         return as(Long.class, expected);
     }
