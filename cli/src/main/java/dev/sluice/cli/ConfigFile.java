@@ -96,7 +96,7 @@ final class ConfigFile implements TomlValue.Source {
     private Tables tables(TomlParseResult parsed) {
         Tables tables = new Tables();
         new TomlValue(parsed, START, this).fill(tables, TOP);
-        if (tables.services.isEmpty()) {
+        if (!parsed.contains("service")) {
             problem(START, "no [service.NAME] table: there is nothing to forward");
         }
         return tables;
@@ -106,10 +106,10 @@ final class ConfigFile implements TomlValue.Source {
         SequencedMap<Service, TomlPosition> services = new LinkedHashMap<>();
         tables.services.forEach((name, table) -> table.attempt("service " + name, () -> {
             ServiceDraft draft = new ServiceDraft();
-            int before = problems.size();
-            tables.defaults.ifPresent(values -> values.fill(draft, ServiceDraft.DEFAULTS));
-            table.fill(draft, ServiceDraft.KEYS);
-            if (problems.size() == before) {
+            boolean good = tables.defaults
+                    .map(values -> values.fill(draft, ServiceDraft.DEFAULTS))
+                    .orElse(true);
+            if (table.fill(draft, ServiceDraft.KEYS) && good) {
                 // Else what could not be read would be missed once more.
                 services.put(draft.build(name, passed), table.at());
             }

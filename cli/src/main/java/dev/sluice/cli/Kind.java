@@ -86,7 +86,9 @@ record Kind<T>(String label, Function<String, T> ofText, Function<TomlValue, T> 
                 return shortForm.ofToml.apply(toml);
             }
             D filling = draft.get();
-            toml.fill(filling, keys);
+            if (!toml.fill(filling, keys)) {
+                throw new TomlValue.Told();
+            }
             return build.apply(filling);
         });
     }

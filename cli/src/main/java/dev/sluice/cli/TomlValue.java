@@ -50,6 +50,11 @@ record TomlValue(Object value, TomlPosition at, Source file) {
         }
     }
 
+    /** Something in it was wrong, which has been told to the file. */
+    static final class Told extends IllegalArgumentException {
+        private static final long serialVersionUID = 1L;
+    }
+
     boolean isTable() {
         return value instanceof TomlTable;
     }
@@ -116,36 +121,42 @@ record TomlValue(Object value, TomlPosition at, Source file) {
     <T> T read(Kind<T> kind) {
         try {
             return kind.ofToml().apply(this);
-        } catch (Misplaced e) {
+        } catch (Misplaced | Told e) {
             throw e;
         } catch (IllegalArgumentException | TypeConversionException e) {
             throw new Misplaced(at, e.getMessage());
         }
     }
 
-    /** Puts what this table has into a draft. Each thing that is wrong is told to the file, and left out. */
-    <D> void fill(D draft, List<Key<D>> keys) {
-        entries().forEach((name, entry) -> {
-            Optional<Key<D>> key =
-                    keys.stream().filter(known -> known.name().equals(name)).findFirst();
-            if (key.isEmpty()) {
-                file.problem(entry.at, unknown(name, Key.names(keys)));
-            } else {
-                entry.attempt(
-                        name,
-                        () -> key.get().put().accept(draft, entry.read(key.get().kind())));
-            }
-        });
+    /** Puts what this table has into a draft. Each thing that is wrong is told to the file; false if there is one. */
+    <D> boolean fill(D draft, List<Key<D>> keys) {
+        boolean good = true;
+        for (Map.Entry<String, TomlValue> entry : entries().entrySet()) {
+            good &= entry.getValue().put(entry.getKey(), draft, keys);
+        }
+        return good;
+    }
+
+    private <D> boolean put(String name, D draft, List<Key<D>> keys) {
+        Optional<Key<D>> key =
+                keys.stream().filter(known -> known.name().equals(name)).findFirst();
+        if (key.isEmpty()) {
+            file.problem(at, unknown(name, Key.names(keys)));
+            return false;
+        }
+        return attempt(name, () -> key.get().put().accept(draft, read(key.get().kind())));
     }
 
     /** Does something with this value; if it fails, the file is told. */
-    void attempt(String name, Runnable what) {
+    boolean attempt(String name, Runnable what) {
         try {
             what.run();
-        } catch (Misplaced e) {
-            file.problem(e.at, name + ": " + e.getMessage());
+            return true;
+        } catch (Told e) {
+            return false;
         } catch (IllegalArgumentException e) {
-            file.problem(at, name + ": " + e.getMessage());
+            file.problem(e instanceof Misplaced misplaced ? misplaced.at : at, name + ": " + e.getMessage());
+            return false;
         }
     }
 
