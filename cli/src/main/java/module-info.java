@@ -1,9 +1,11 @@
 /** The {@code sluice} command line. */
+@SuppressWarnings("requires-automatic") // TOMLJ names its module, but does not describe it.
 module dev.sluice.cli {
     requires com.fasterxml.jackson.core;
     requires dev.sluice.relay;
     requires info.picocli;
-    requires jdk.unsupported; // sun.misc.Signal: drain on SIGTERM and SIGINT
+    requires org.tomlj;
+    requires jdk.unsupported; // sun.misc.Signal: drain on SIGTERM and SIGINT, reload on SIGHUP
 
     // picocli sets the fields of commands by reflection.
     opens dev.sluice.cli to

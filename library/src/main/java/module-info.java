@@ -1,5 +1,5 @@
 /** Zero-copy I/O for Java on Linux. */
-@SuppressWarnings("module") // The relay is built after the library.
+@SuppressWarnings("module") // The relay and the command line are built after the library.
 module dev.sluice {
     requires static jdk.jfr; // Events are recorded where the runtime has it.
 
@@ -14,5 +14,6 @@ module dev.sluice {
     exports dev.sluice.internal.fd to
             dev.sluice.relay;
     exports dev.sluice.internal.linux to
-            dev.sluice.relay;
+            dev.sluice.relay,
+            dev.sluice.cli;
 }

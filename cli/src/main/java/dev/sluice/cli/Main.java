@@ -2,6 +2,7 @@ package dev.sluice.cli;
 
 import dev.sluice.io.Endpoint;
 import java.time.Duration;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IExecutionExceptionHandler;
@@ -75,17 +76,18 @@ public final class Main implements Runnable {
     }
 
     private static IParameterExceptionHandler usage() {
-        return (e, _) -> {
+        return (e, arguments) -> {
             CommandLine command = e.getCommandLine();
             String name = command.getCommandSpec().qualifiedName();
             Console.say(Trouble.oneLine(e.getMessage()) + "; see '" + name + " --help'");
-            return Failure.USAGE;
+            // Whoever only checks wants to know whether it is good, and nothing else.
+            return List.of(arguments).contains("--check") ? Failure.CONFIGURATION : Failure.USAGE;
         };
     }
 
     private static IExecutionExceptionHandler failure(Main main) {
         return (e, _, _) -> {
-            Console.say(Trouble.describe(e));
+            Trouble.lines(e).forEach(Console::say);
             if (main.verbose) {
                 e.printStackTrace();
             }

@@ -7,13 +7,9 @@ import dev.sluice.relay.RelayStats;
 import dev.sluice.relay.SessionRecord;
 import dev.sluice.relay.SessionRecord.Direction;
 import dev.sluice.relay.SessionRecord.End;
-import java.io.BufferedWriter;
 import java.io.FileDescriptor;
-import java.io.FileOutputStream;
 import java.io.IOException;
-import java.io.OutputStreamWriter;
-import java.io.Writer;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Collection;
 import java.util.Locale;
 import java.util.Map;
@@ -24,47 +20,96 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Writes the relay's session records: as JSON Lines to stdout, or in words to stderr.
+ * Writes the relay's session records: as lines of JSON or text to stdout or to a file, or in words to stderr.
  *
  * <p>A thread of its own does it, since a write to a pipe that nobody reads blocks. Who adds a record to a full queue
  * parks: no record is dropped, and memory is bounded.
  */
 final class RecordLog implements AutoCloseable {
+    /** Which records are written, and how. */
+    enum Format {
+        /** Those of connections that failed, in words; of all with {@code --verbose}. */
+        FAILURES,
+        /** One line of {@code name=value} each. */
+        TEXT,
+        /** One JSON object in one line each. */
+        JSON
+    }
+
+    /**
+     * What is recorded, and where.
+     *
+     * @param file to append to; empty for stdout
+     */
+    record Choice(Format format, Optional<Path> file) {
+
+        /** Opens what is written to, once more if it is open already. */
+        LogSink open() throws IOException {
+            return file.isPresent()
+                    ? LogSink.append(file.get())
+                    : LogSink.standard(format == Format.FAILURES ? FileDescriptor.err : FileDescriptor.out);
+        }
+    }
+
     private static final int CAPACITY = 1024;
 
-    /** An empty one ends the log. */
-    private final BlockingQueue<Optional<String>> lines = new ArrayBlockingQueue<>(CAPACITY);
+    private sealed interface Item {
+        record Line(String text) implements Item {}
 
-    private final boolean json;
-    private final boolean all;
+        record Switch(LogSink to) implements Item {}
+
+        record End() implements Item {}
+    }
+
+    private final BlockingQueue<Item> items = new ArrayBlockingQueue<>(CAPACITY);
+    private final boolean verbose;
     private final Thread thread =
             Thread.ofPlatform().daemon().name("sluice-records").unstarted(this::run);
 
-    private RecordLog(boolean json, boolean all) {
-        this.json = json;
-        this.all = all;
+    private volatile Format format;
+    private final AtMost failures =
+            new AtMost(10, "connections failed", words -> put(new Item.Line("sluice: " + words)));
+    private LogSink sink;
+
+    private RecordLog(Format format, LogSink sink, boolean verbose) {
+        this.format = format;
+        this.sink = sink;
+        this.verbose = verbose;
     }
 
-    /** @param all whether words are said about every connection, not only about those that failed */
-    static RecordLog start(boolean json, boolean all) {
-        RecordLog log = new RecordLog(json, all);
+    /** @param verbose whether words are said about every connection, not only about those that failed */
+    static RecordLog start(Choice choice, boolean verbose) throws IOException {
+        RecordLog log = new RecordLog(choice.format(), choice.open(), verbose);
         log.thread.start();
         return log;
     }
 
+    /** Goes on elsewhere: what was added before still goes to where it went. */
+    void moveTo(Format next, LogSink to) {
+        put(new Item.Switch(to));
+        format = next;
+    }
+
     void add(SessionRecord record) {
-        if (json) {
-            put(Optional.of(toJson(record)));
-        } else if (all
-                || failed(record.toTarget().end())
-                || failed(record.toClient().end())) {
-            put(Optional.of(toText(record)));
+        switch (format) {
+            case JSON -> put(new Item.Line(toJson(record)));
+            case TEXT -> put(new Item.Line(LogText.of(record)));
+            case FAILURES -> {
+                if (verbose) {
+                    put(new Item.Line("sluice: " + toWords(record)));
+                } else if (failed(record.toTarget().end())
+                        || failed(record.toClient().end())) {
+                    failures.say(() -> toWords(record));
+                }
+            }
         }
     }
 
     /** The relay's counters, as one more line of JSON. */
     void add(RelayStats stats, Collection<LiveSession> live) {
-        put(Optional.of(toJson(stats, live)));
+        if (format == Format.JSON) {
+            put(new Item.Line(toJson(stats, live)));
+        }
     }
 
     /** Ends of streams and resets by peers are everyday life. */
@@ -72,11 +117,11 @@ final class RecordLog implements AutoCloseable {
         return end == End.ERROR || end == End.TIMEOUT || end == End.REFUSED;
     }
 
-    private void put(Optional<String> line) {
+    private void put(Item item) {
         boolean interrupted = false;
         while (true) {
             try {
-                lines.put(line);
+                items.put(item);
                 break;
             } catch (InterruptedException e) {
                 interrupted = true;
@@ -88,34 +133,22 @@ final class RecordLog implements AutoCloseable {
     }
 
     private void run() {
-        FileDescriptor to = json ? FileDescriptor.out : FileDescriptor.err;
-        Writer writer = new BufferedWriter(new OutputStreamWriter(new FileOutputStream(to), StandardCharsets.UTF_8));
         try {
-            write(writer);
-        } catch (IOException e) {
-            Console.say("no more records: they can't be written: " + e.getMessage());
-            discard();
-        } catch (InterruptedException e) {
-            // Nobody interrupts this thread.
-        }
-    }
-
-    private void write(Writer writer) throws IOException, InterruptedException {
-        Optional<String> line = lines.take();
-        while (line.isPresent()) {
-            writer.append(line.get()).append('\n');
-            if (lines.isEmpty()) {
-                writer.flush();
-            }
-            line = lines.take();
-        }
-        writer.flush();
-    }
-
-    private void discard() {
-        try {
-            while (lines.take().isPresent()) {
-                // The relay goes on without its log.
+            while (true) {
+                switch (items.take()) {
+                    case Item.Line line -> sink.add(line.text());
+                    case Item.Switch next -> {
+                        sink.close();
+                        sink = next.to();
+                    }
+                    case Item.End _ -> {
+                        sink.close();
+                        return;
+                    }
+                }
+                if (items.isEmpty()) {
+                    sink.flush();
+                }
             }
         } catch (InterruptedException e) {
             // Nobody interrupts this thread.
@@ -125,7 +158,8 @@ final class RecordLog implements AutoCloseable {
     /** Returns when everything added so far is written. */
     @Override
     public void close() {
-        put(Optional.empty());
+        failures.summarize();
+        put(new Item.End());
         try {
             thread.join();
         } catch (InterruptedException e) {
@@ -285,14 +319,14 @@ final class RecordLog implements AutoCloseable {
                 .collect(Collectors.joining());
     }
 
-    private static String name(End end) {
+    static String name(End end) {
         return end.name().toLowerCase(Locale.ROOT);
     }
 
-    private static String toText(SessionRecord record) {
+    private static String toWords(SessionRecord record) {
         return String.format(
                         Locale.ROOT,
-                        "sluice: %s to %s: %s there (%s, %s), %s back (%s, %s), %.3f s%s",
+                        "%s to %s: %s there (%s, %s), %s back (%s, %s), %.3f s%s",
                         record.client(),
                         record.target(),
                         Units.bytes(record.toTarget().bytes()),

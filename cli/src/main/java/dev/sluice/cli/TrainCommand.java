@@ -7,6 +7,7 @@ import dev.sluice.relay.Relay;
 import dev.sluice.relay.RelayConfig;
 import dev.sluice.relay.Service;
 import java.nio.ByteBuffer;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -26,7 +27,7 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         Endpoint anywhere = new Endpoint.Tcp("127.0.0.1", 0);
         try (StreamListener target = StreamListener.listen(anywhere);
-                RecordLog log = RecordLog.start(true, false);
+                RecordLog log = RecordLog.start(new RecordLog.Choice(RecordLog.Format.JSON, Optional.empty()), false);
                 Relay relay = Relay.start(RelayConfig.of(Service.of("train", anywhere, target.endpoint()))
                         .onEnd(log::add))) {
             command.root()

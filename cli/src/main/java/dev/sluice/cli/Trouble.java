@@ -8,15 +8,22 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.List;
 
 /** Exceptions in one line: what failed, on which address or file, why, and what to do about it. */
 final class Trouble {
     private Trouble() {}
 
+    /** One line, but for a configuration: one per problem. */
+    static List<String> lines(Throwable e) {
+        return e instanceof BadConfiguration bad ? bad.problems() : List.of(describe(e));
+    }
+
     static String describe(Throwable e) {
         return oneLine(
                 switch (e) {
                     case Failure failure -> failure.getMessage();
+                    case BadConfiguration bad -> bad.getMessage();
                     case TransferException failure
                     when failure.unacknowledged() > 0 ->
                         failure.getMessage() + ", " + failure.unacknowledged()
@@ -46,7 +53,7 @@ final class Trouble {
     static int exitCode(Throwable e) {
         return switch (e) {
             case Failure failure -> failure.exitCode();
-            case UnsupportedOperationException _ -> Failure.CONFIGURATION;
+            case BadConfiguration _, UnsupportedOperationException _ -> Failure.CONFIGURATION;
             default -> Failure.FAILED;
         };
     }

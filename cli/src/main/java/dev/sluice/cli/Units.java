@@ -23,6 +23,14 @@ final class Units {
         }
     }
 
+    static long number(String text) {
+        try {
+            return Long.parseLong(text.strip());
+        } catch (NumberFormatException e) {
+            throw new TypeConversionException("'" + text + "' is not a whole number");
+        }
+    }
+
     static Duration duration(String text) {
         Matcher matcher = matcher(text, text.strip());
         ChronoUnit unit = switch (matcher.group(2)) {

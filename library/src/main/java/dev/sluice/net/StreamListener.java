@@ -60,6 +60,10 @@ public final class StreamListener implements Channel {
         if (endpoint instanceof Endpoint.Inherited inherited) {
             Addresses.requireStream(inherited);
             int fd = inherited.number();
+            if (Sockets.option(fd, Sockets.SOL_SOCKET, Sockets.SO_ACCEPTCONN) != 1) {
+                // Else each accept(2) would fail, for ever.
+                throw new SluiceException(inherited + ": not a listening socket", "accept", Errno.EINVAL);
+            }
             int taken = Files.takeOver(fd);
             if (taken < 0) {
                 throw Descriptor.failure("fcntl", inherited.toString(), taken);

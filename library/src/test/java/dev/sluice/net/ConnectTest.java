@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIOException;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sluice.internal.linux.Errno;
+import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.Endpoint;
 import dev.sluice.io.SluiceException;
@@ -142,6 +143,18 @@ class ConnectTest {
                     .withMessageContaining("not a stream socket");
             assertThat(pipe.isOpen()).isTrue();
             pipe.write(ByteBuffer.allocate(1));
+        }
+    }
+
+    @Test
+    void aSocketThatDoesNotListenIsNoListener() throws Exception {
+        int fd = Sockets.stream(Sockets.AF_INET);
+        try {
+            assertThatExceptionOfType(SluiceException.class)
+                    .isThrownBy(() -> StreamListener.listen(new Endpoint.Inherited(fd)))
+                    .withMessageContaining("fd:" + fd + ": not a listening socket");
+        } finally {
+            Files.close(fd);
         }
     }
 

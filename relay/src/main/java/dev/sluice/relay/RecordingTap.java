@@ -18,6 +18,7 @@ final class RecordingTap extends Tap {
 
     private final RecordingPlan plan;
     private final String name;
+    private Standing.Claim claim;
     private Recording recording;
     private boolean parting;
     private boolean closing;
@@ -33,7 +34,8 @@ final class RecordingTap extends Tap {
 
     @Override
     void open() {
-        if (!point.directory().claim(System.nanoTime()) && !point.awaited()) {
+        claim = point.directory().claim(System.nanoTime());
+        if (claim == Standing.Claim.NONE && !point.awaited()) {
             absent(new SluiceException(plan.directory() + ": left for a while, since the disk was too slow", "", 0));
             return;
         }
@@ -48,7 +50,7 @@ final class RecordingTap extends Tap {
                 tell(() -> {
                     if (state() == State.OPENING) {
                         // It was quick to say so.
-                        point.directory().unknown();
+                        point.directory().unknown(claim);
                         absent(describe("open", why));
                     }
                 });
@@ -71,9 +73,9 @@ final class RecordingTap extends Tap {
     void giveUp(boolean tooSlow) {
         unwanted = true;
         if (tooSlow) {
-            point.directory().failed(System.nanoTime());
+            point.directory().failed(claim, System.nanoTime());
         } else {
-            point.directory().unknown();
+            point.directory().unknown(claim);
         }
     }
 

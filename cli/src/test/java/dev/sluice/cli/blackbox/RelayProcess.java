@@ -24,6 +24,7 @@ final class RelayProcess implements AutoCloseable {
     private final Path err;
     private final String address;
     private final BlockingQueue<Ended> records = new LinkedBlockingQueue<>();
+    private final BlockingQueue<String> opened = new LinkedBlockingQueue<>();
     private final Thread reader;
 
     private RelayProcess(List<String> command) throws IOException {
@@ -42,7 +43,11 @@ final class RelayProcess implements AutoCloseable {
     private void readRecords(BufferedReader out) {
         try {
             for (String line = out.readLine(); line != null; line = out.readLine()) {
-                records.add(Ended.of(line));
+                if (line.startsWith("listening ")) {
+                    opened.add(line.substring("listening ".length()));
+                } else {
+                    records.add(Ended.of(line));
+                }
             }
         } catch (IOException e) {
             // It has been killed.
@@ -60,6 +65,14 @@ final class RelayProcess implements AutoCloseable {
         command.addAll(relay());
         command.addAll(List.of(listen, target, "--print-address", "--json"));
         command.addAll(List.of(options));
+        return new RelayProcess(command);
+    }
+
+    /** The same with a file that says what to do; its records are to be JSON, or go elsewhere. */
+    static RelayProcess configured(List<String> prefix, Path config) throws IOException {
+        List<String> command = new ArrayList<>(prefix);
+        command.addAll(relay());
+        command.addAll(List.of("--config", config.toString(), "--print-address"));
         return new RelayProcess(command);
     }
 
@@ -92,6 +105,15 @@ final class RelayProcess implements AutoCloseable {
     /** Where it listens, in the form that the command line takes. */
     String address() {
         return address;
+    }
+
+    /** The next address that it listens on, too. */
+    String nextAddress() throws Exception {
+        String next = opened.poll(PATIENCE_SECONDS / 2, TimeUnit.SECONDS);
+        if (next == null) {
+            throw new AssertionError("no other address; " + err());
+        }
+        return next;
     }
 
     int port() {

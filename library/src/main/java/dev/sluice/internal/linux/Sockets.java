@@ -32,6 +32,7 @@ public final class Sockets {
     public static final int SO_REUSEPORT = 15;
     public static final int SO_RCVTIMEO = 20;
     public static final int SO_SNDTIMEO = 21;
+    public static final int SO_ACCEPTCONN = 30;
     public static final int SO_TIMESTAMPING = 37;
     public static final int SO_DOMAIN = 39;
     public static final int SO_ZEROCOPY = 60;
@@ -108,7 +109,16 @@ public final class Sockets {
 
     /** A non-blocking, close-on-exec stream socket of the family, or −errno. */
     public static int stream(int family) {
-        return Native.callInt(SOCKET, family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, 0, 0, 0);
+        return socket(family, SOCK_STREAM);
+    }
+
+    /** The same for datagrams. */
+    public static int datagram(int family) {
+        return socket(family, SOCK_DGRAM);
+    }
+
+    private static int socket(int family, int type) {
+        return Native.callInt(SOCKET, family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, 0, 0, 0);
     }
 
     /** The family of an endpoint whose host, if it has one, is an IP address. */
