@@ -28,119 +28,126 @@ final class ServiceDraft {
             (draft, number) -> draft.limits = draft.limits.maxConnections(number));
 
     /** What a file may also have under {@code [defaults]}, for all its services. */
-    static final List<Key<ServiceDraft>> DEFAULTS = List.of(
-            Key.of(
-                    "balance",
-                    Kind.choice(Balance.class),
-                    "Which target is the first to be tried (round-robin).",
-                    (draft, balance) -> draft.balance = balance),
-            Key.of(
-                    "tries",
-                    Kind.number(1, TargetGroup.MAX_TRIES),
-                    "How many targets a connection tries (3).",
-                    (draft, tries) -> draft.tries = tries),
-            Key.of(
-                    "on-remove",
-                    Kind.choice(OnRemove.class),
-                    "What becomes of a target's connections when a reload takes it out (drain).",
-                    (draft, what) -> draft.onRemove = what),
-            Key.of(
-                    "connect-timeout",
-                    Kind.TIME,
-                    "How long to wait for a target (10s).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.connect(time)),
-            Key.of(
-                    "idle-timeout",
-                    Kind.TIME,
-                    "End a connection on which nothing has moved for this long (1h; 0s: never).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.idle(time)),
-            Key.of(
-                    "half-close-timeout",
-                    Kind.TIME,
-                    "The same once one direction has ended (60s; 0s: as long as idle-timeout).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.halfClose(time)),
-            Key.of(
-                    "max-lifetime",
-                    Kind.TIME,
-                    "End a connection after this long in any case (0s: never).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.lifetime(time)),
-            Key.of(
-                    "keepalive",
-                    Kind.TIME,
-                    "Ask a TCP peer that is silent for this long whether it is there (60s; 0s: never).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.keepAlive(time)),
-            Key.of(
-                    "user-timeout",
-                    Kind.TIME,
-                    "End a connection whose peer has acknowledged nothing, or had no room for more, for this long"
-                            + " (5m; 0s: as long as the kernel does).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.user(time)),
-            Key.of(
-                    "back-off",
-                    Kind.TIME,
-                    "How long a target that can't be reached is left at first; each time doubles it (1s).",
-                    (draft, time) -> draft.backOff = time),
-            Key.of(
-                    "longest-back-off",
-                    Kind.TIME,
-                    "No longer than this (1m).",
-                    (draft, time) -> draft.longestBackOff = time),
-            Key.of(
-                    "check-interval",
-                    Kind.TIME,
-                    "Connect to each target this often, to see whether it is there (0s: never).",
-                    (draft, time) -> draft.checkInterval = time),
-            Key.of(
-                    "check-rise",
-                    Kind.number(1, Integer.MAX_VALUE),
-                    "After so many good checks, the target is taken again (2).",
-                    (draft, checks) -> draft.rise = checks),
-            Key.of(
-                    "check-fall",
-                    Kind.number(1, Integer.MAX_VALUE),
-                    "After so many bad ones, it is left (3).",
-                    (draft, checks) -> draft.fall = checks),
-            Key.of(
-                    "access",
-                    Kind.listOf(Kind.text("RULE", "a rule such as \"allow 10.0.0.0/8\"", ServiceDraft::rule)),
-                    "Who may connect: 'allow RANGE' or 'deny RANGE', the first that has the address decides (everybody).",
-                    (draft, rules) -> draft.access = AccessList.of(rules)),
-            MAX_CONNECTIONS,
-            Key.of(
-                    "queue-length",
-                    Kind.number(0, Integer.MAX_VALUE),
-                    "So many connections wait for a place in the service or at a target; more are reset (1000).",
-                    (draft, length) -> draft.limits = draft.limits.queue(length, draft.limits.queueTime())),
-            Key.of(
-                    "queue-time",
-                    Kind.TIME,
-                    "They wait for so long, then they are reset (10s).",
-                    (draft, time) -> draft.limits = draft.limits.queue(draft.limits.queueLength(), time)),
-            Key.of(
-                    "connection-rate",
-                    Kind.number(0, Integer.MAX_VALUE),
-                    "Accept so many connections per second, more wait in the backlog (0: as they come).",
-                    (draft, rate) -> draft.limits = draft.limits.connectionRate(rate)),
-            Key.of(
-                    "client-rate",
-                    Kind.number(0, Integer.MAX_VALUE),
-                    "Serve so many connections of a client address per second, more are reset (0: as they come).",
-                    (draft, rate) -> draft.limits = draft.limits.clientRate(rate)),
-            Key.of(
-                    "byte-rate",
-                    Kind.SIZE,
-                    "Move so many bytes per second in each direction of a connection (0: as fast as it goes).",
-                    (draft, rate) -> draft.limits = draft.limits.byteRate(rate)),
-            Key.of(
-                    "service-byte-rate",
-                    Kind.SIZE,
-                    "The same for all connections of the service together (0: as fast as it goes).",
-                    (draft, rate) -> draft.limits = draft.limits.serviceByteRate(rate)),
-            Key.of(
-                    "route",
-                    Kind.choice(RouteChoice.class),
-                    "Take this route where it is possible, to test and to compare (auto).",
-                    (draft, route) -> draft.route = route));
+    static final List<Key<ServiceDraft>> DEFAULTS = Stream.concat(
+                    settings().stream(),
+                    MirrorDraft.KEYS.stream().map(key -> key.within((ServiceDraft draft) -> draft.mirrors)))
+            .toList();
+
+    private static List<Key<ServiceDraft>> settings() {
+        return List.of(
+                Key.of(
+                        "balance",
+                        Kind.choice(Balance.class),
+                        "Which target is the first to be tried (round-robin).",
+                        (draft, balance) -> draft.balance = balance),
+                Key.of(
+                        "tries",
+                        Kind.number(1, TargetGroup.MAX_TRIES),
+                        "How many targets a connection tries (3).",
+                        (draft, tries) -> draft.tries = tries),
+                Key.of(
+                        "on-remove",
+                        Kind.choice(OnRemove.class),
+                        "What becomes of a target's connections when a reload takes it out (drain).",
+                        (draft, what) -> draft.onRemove = what),
+                Key.of(
+                        "connect-timeout",
+                        Kind.TIME,
+                        "How long to wait for a target (10s).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.connect(time)),
+                Key.of(
+                        "idle-timeout",
+                        Kind.TIME,
+                        "End a connection on which nothing has moved for this long (1h; 0s: never).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.idle(time)),
+                Key.of(
+                        "half-close-timeout",
+                        Kind.TIME,
+                        "The same once one direction has ended (60s; 0s: as long as idle-timeout).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.halfClose(time)),
+                Key.of(
+                        "max-lifetime",
+                        Kind.TIME,
+                        "End a connection after this long in any case (0s: never).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.lifetime(time)),
+                Key.of(
+                        "keepalive",
+                        Kind.TIME,
+                        "Ask a TCP peer that is silent for this long whether it is there (60s; 0s: never).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.keepAlive(time)),
+                Key.of(
+                        "user-timeout",
+                        Kind.TIME,
+                        "End a connection whose peer has acknowledged nothing, or had no room for more, for this long"
+                                + " (5m; 0s: as long as the kernel does).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.user(time)),
+                Key.of(
+                        "back-off",
+                        Kind.TIME,
+                        "How long a target that can't be reached is left at first; each time doubles it (1s).",
+                        (draft, time) -> draft.backOff = time),
+                Key.of(
+                        "longest-back-off",
+                        Kind.TIME,
+                        "No longer than this (1m).",
+                        (draft, time) -> draft.longestBackOff = time),
+                Key.of(
+                        "check-interval",
+                        Kind.TIME,
+                        "Connect to each target this often, to see whether it is there (0s: never).",
+                        (draft, time) -> draft.checkInterval = time),
+                Key.of(
+                        "check-rise",
+                        Kind.number(1, Integer.MAX_VALUE),
+                        "After so many good checks, the target is taken again (2).",
+                        (draft, checks) -> draft.rise = checks),
+                Key.of(
+                        "check-fall",
+                        Kind.number(1, Integer.MAX_VALUE),
+                        "After so many bad ones, it is left (3).",
+                        (draft, checks) -> draft.fall = checks),
+                Key.of(
+                        "access",
+                        Kind.listOf(Kind.text("RULE", "a rule such as \"allow 10.0.0.0/8\"", ServiceDraft::rule)),
+                        "Who may connect: 'allow RANGE' or 'deny RANGE', the first that has the address decides (everybody).",
+                        (draft, rules) -> draft.access = AccessList.of(rules)),
+                MAX_CONNECTIONS,
+                Key.of(
+                        "queue-length",
+                        Kind.number(0, Integer.MAX_VALUE),
+                        "So many connections wait for a place in the service or at a target; more are reset (1000).",
+                        (draft, length) -> draft.limits = draft.limits.queue(length, draft.limits.queueTime())),
+                Key.of(
+                        "queue-time",
+                        Kind.TIME,
+                        "They wait for so long, then they are reset (10s).",
+                        (draft, time) -> draft.limits = draft.limits.queue(draft.limits.queueLength(), time)),
+                Key.of(
+                        "connection-rate",
+                        Kind.number(0, Integer.MAX_VALUE),
+                        "Accept so many connections per second, more wait in the backlog (0: as they come).",
+                        (draft, rate) -> draft.limits = draft.limits.connectionRate(rate)),
+                Key.of(
+                        "client-rate",
+                        Kind.number(0, Integer.MAX_VALUE),
+                        "Serve so many connections of a client address per second, more are reset (0: as they come).",
+                        (draft, rate) -> draft.limits = draft.limits.clientRate(rate)),
+                Key.of(
+                        "byte-rate",
+                        Kind.SIZE,
+                        "Move so many bytes per second in each direction of a connection (0: as fast as it goes).",
+                        (draft, rate) -> draft.limits = draft.limits.byteRate(rate)),
+                Key.of(
+                        "service-byte-rate",
+                        Kind.SIZE,
+                        "The same for all connections of the service together (0: as fast as it goes).",
+                        (draft, rate) -> draft.limits = draft.limits.serviceByteRate(rate)),
+                Key.of(
+                        "route",
+                        Kind.choice(RouteChoice.class),
+                        "Take this route where it is possible, to test and to compare (auto).",
+                        (draft, route) -> draft.route = route));
+    }
 
     static final List<Key<ServiceDraft>> KEYS =
             Stream.concat(PLACES.stream(), DEFAULTS.stream()).toList();
@@ -159,6 +166,7 @@ final class ServiceDraft {
     private int rise = Health.DEFAULT.rise();
     private int fall = Health.DEFAULT.fall();
     private RouteChoice route = RouteChoice.AUTO;
+    private final MirrorDraft mirrors = new MirrorDraft();
 
     /** @throws IllegalArgumentException in one line, if something is missing or does not fit */
     Service build(String name, PassedSockets passed) {
@@ -178,7 +186,8 @@ final class ServiceDraft {
         Service service = Service.of(name, endpoints, group)
                 .timeouts(timeouts)
                 .access(access)
-                .limits(limits);
+                .limits(limits)
+                .mirrors(mirrors.build());
         return route.forced().map(service::route).orElse(service);
     }
 
