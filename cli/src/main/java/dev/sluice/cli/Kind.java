@@ -4,8 +4,10 @@ import dev.sluice.io.Endpoint;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -28,6 +30,9 @@ record Kind<T>(String label, boolean many, Function<String, T> ofText, Function<
     /** More than 0, and 1 for all. */
     static final Kind<Double> PART =
             new Kind<>("PART", false, text -> part(Units.part(text)), toml -> part(toml.part("a part such as 0.1")));
+
+    /** In a file alone. */
+    static final Kind<Boolean> FLAG = new Kind<>("", false, null, toml -> toml.flag("true or false"));
 
     static final Kind<List<Listen>> LISTEN = listOf(text("LISTEN", "an address such as \":8080\"", Listen::parse));
 
@@ -92,6 +97,15 @@ record Kind<T>(String label, boolean many, Function<String, T> ofText, Function<
                 true,
                 text -> Arrays.stream(text.split(",", -1)).map(item.ofText).toList(),
                 toml -> toml.items().stream().map(each -> each.read(item)).toList());
+    }
+
+    /** A table whose keys are anybody's choice; in a file alone. */
+    static <T> Kind<Map<String, T>> mapOf(Kind<T> value) {
+        return new Kind<>("", false, null, toml -> {
+            Map<String, T> map = new LinkedHashMap<>();
+            toml.entries().forEach((name, entry) -> map.put(name, entry.read(value)));
+            return map;
+        });
     }
 
     /** A table with keys of its own, or the text of a short form. */

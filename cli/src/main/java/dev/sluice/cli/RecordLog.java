@@ -173,6 +173,9 @@ final class RecordLog implements AutoCloseable {
             Json.seconds(json, "seconds", Cpu.seconds(record.duration()));
             json.writeStringField("service", record.service());
             json.writeStringField("client", record.client().toString());
+            if (!record.peer().equals(record.client())) {
+                json.writeStringField("peer", record.peer().toString());
+            }
             json.writeStringField("listener", record.listener().toString());
             json.writeStringField("target", record.target().toString());
             Json.seconds(json, "connectSeconds", Cpu.seconds(record.connectTime()));

@@ -1,17 +1,22 @@
 package dev.sluice.cli;
 
 import dev.sluice.io.Endpoint;
+import dev.sluice.relay.AcceptProxy;
 import dev.sluice.relay.AccessList;
 import dev.sluice.relay.Balance;
 import dev.sluice.relay.Health;
 import dev.sluice.relay.Limits;
 import dev.sluice.relay.OnRemove;
+import dev.sluice.relay.ProxyProtocol;
+import dev.sluice.relay.ServerNames;
 import dev.sluice.relay.Service;
 import dev.sluice.relay.Target;
 import dev.sluice.relay.TargetGroup;
 import dev.sluice.relay.Timeouts;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
 /** A service of the relay while it is being read, from a {@code [service.NAME]} table or from a command line. */
@@ -19,7 +24,13 @@ final class ServiceDraft {
     /** What the command line has as its arguments. */
     private static final List<Key<ServiceDraft>> PLACES = List.of(
             Key.inFile("listen", Kind.LISTEN, (draft, listen) -> draft.listen = listen),
-            Key.inFile("targets", Kind.listOf(TargetDraft.KIND), (draft, targets) -> draft.targets = targets));
+            Key.inFile("targets", Kind.listOf(TargetDraft.KIND), (draft, targets) -> draft.targets = targets),
+            Key.inFile(
+                    "server-names",
+                    Kind.mapOf(Kind.listOf(TargetDraft.KIND)),
+                    (draft, names) -> draft.serverNames = names),
+            Key.inFile("server-names-only", Kind.FLAG, (draft, only) -> draft.serverNamesOnly = only),
+            Key.inFile("server-names-timeout", Kind.TIME, (draft, time) -> draft.serverNamesTimeout = time));
 
     /** On the command line, {@code --max-connections} is that of the whole relay. */
     private static final Key<ServiceDraft> MAX_CONNECTIONS = Key.inFile(
@@ -107,6 +118,22 @@ final class ServiceDraft {
                         "After so many bad ones, it is left (3).",
                         (draft, checks) -> draft.fall = checks),
                 Key.of(
+                        "proxy-protocol",
+                        Kind.choice(ProxyProtocol.class),
+                        "Tell targets who the client is, by a header of the PROXY protocol (none).",
+                        (draft, version) -> draft.proxyProtocol = version),
+                Key.of(
+                        "accept-proxy",
+                        Kind.listOf(Kind.text("RANGE", "a range such as \"10.0.0.0/8\"", ServiceDraft::proxy)),
+                        "Connections begin with a PROXY header, and come from these proxies alone; 'unix:' for Unix"
+                                + " sockets.",
+                        (draft, proxies) -> draft.acceptProxy = proxies),
+                Key.of(
+                        "accept-proxy-timeout",
+                        Kind.TIME,
+                        "How long a connection has for its PROXY header (10s).",
+                        (draft, time) -> draft.acceptProxyTimeout = time),
+                Key.of(
                         "access",
                         Kind.listOf(Kind.text("RULE", "a rule such as \"allow 10.0.0.0/8\"", ServiceDraft::rule)),
                         "Who may connect: 'allow RANGE' or 'deny RANGE', the first that has the address decides (everybody).",
@@ -165,6 +192,12 @@ final class ServiceDraft {
     private Duration checkInterval = Health.DEFAULT.checkInterval();
     private int rise = Health.DEFAULT.rise();
     private int fall = Health.DEFAULT.fall();
+    private ProxyProtocol proxyProtocol = ProxyProtocol.NONE;
+    private List<String> acceptProxy = List.of();
+    private Duration acceptProxyTimeout = Duration.ofSeconds(10);
+    private Map<String, List<Target>> serverNames = Map.of();
+    private boolean serverNamesOnly;
+    private Duration serverNamesTimeout = Duration.ofSeconds(10);
     private RouteChoice route = RouteChoice.AUTO;
     private final MirrorDraft mirrors = new MirrorDraft();
 
@@ -176,19 +209,37 @@ final class ServiceDraft {
         if (targets.isEmpty()) {
             throw new IllegalArgumentException("targets is missing: where do connections go to?");
         }
-        TargetGroup group = TargetGroup.of(targets)
-                .balance(balance)
-                .tries(tries)
-                .onRemove(onRemove)
-                .health(new Health(backOff, longestBackOff, checkInterval, rise, fall));
         List<Endpoint> endpoints =
                 listen.stream().flatMap(each -> passed.find(each).stream()).toList();
-        Service service = Service.of(name, endpoints, group)
+        Service service = Service.of(name, endpoints, group(targets))
                 .timeouts(timeouts)
                 .access(access)
                 .limits(limits)
                 .mirrors(mirrors.build());
+        if (!acceptProxy.isEmpty()) {
+            service = service.acceptProxy(new AcceptProxy(acceptProxy, acceptProxyTimeout));
+        }
+        if (!serverNames.isEmpty()) {
+            Map<String, TargetGroup> groups = new LinkedHashMap<>();
+            serverNames.forEach((host, servers) -> groups.put(host, group(servers)));
+            service = service.serverNames(new ServerNames(groups, serverNamesOnly, serverNamesTimeout));
+        }
         return route.forced().map(service::route).orElse(service);
+    }
+
+    private TargetGroup group(List<Target> members) {
+        return TargetGroup.of(members)
+                .balance(balance)
+                .tries(tries)
+                .onRemove(onRemove)
+                .proxyProtocol(proxyProtocol)
+                .health(new Health(backOff, longestBackOff, checkInterval, rise, fall));
+    }
+
+    /** Wrong ranges are to be found one by one, too. */
+    private static String proxy(String text) {
+        AcceptProxy.of(text);
+        return text;
     }
 
     /** Wrong rules are to be found one by one. */

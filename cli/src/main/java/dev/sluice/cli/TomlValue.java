@@ -102,6 +102,10 @@ record TomlValue(Object value, TomlPosition at, Source file) {
         return value instanceof Long whole ? whole : as(Double.class, expected);
     }
 
+    boolean flag(String expected) {
+        return as(Boolean.class, expected);
+    }
+
     private <T> T as(Class<T> type, String expected) {
         if (!type.isInstance(value)) {
             throw new IllegalArgumentException("expected " + expected + ", not " + kind());
