@@ -25,7 +25,7 @@ final class ConfigFile implements TomlValue.Source {
     private static final int MOST_PROBLEMS = 20;
     private static final TomlPosition START = TomlPosition.positionAt(1, 1);
 
-    private static final Kind<TomlValue> TABLE = new Kind<>("", null, table -> table);
+    private static final Kind<TomlValue> TABLE = new Kind<>("", false, null, table -> table);
 
     private static final List<Key<Tables>> TABLES = List.of(
             Key.inFile("defaults", TABLE, (tables, table) -> tables.defaults = Optional.of(table)),

@@ -99,7 +99,7 @@ final class RelayCommand implements Callable<Integer> {
         return ConfigFile.read(config, System.getenv(), passed);
     }
 
-    private Settings fromCommandLine(PassedSockets passed) throws BadConfiguration {
+    private Settings fromCommandLine(PassedSockets passed) {
         if (targets.isEmpty()) {
             throw usage("missing: " + (listen == null ? "LISTEN and " : "") + "TARGET, or --config");
         }
@@ -116,7 +116,7 @@ final class RelayCommand implements Callable<Integer> {
         try {
             return whole.build(List.of(service.build("relay", passed)));
         } catch (IllegalArgumentException e) {
-            throw new BadConfiguration(List.of(Trouble.oneLine(e.getMessage())));
+            throw usage(e.getMessage());
         }
     }
 

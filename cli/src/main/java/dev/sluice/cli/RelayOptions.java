@@ -24,7 +24,9 @@ final class RelayOptions implements IModelTransformer {
                 command.addOption(OptionSpec.builder(name)
                         .paramLabel(key.kind().label())
                         .description(key.meaning())
-                        .type(Object.class)
+                        // Lists are joined, one for each time that the option is given.
+                        .type(key.kind().many() ? List.class : Object.class)
+                        .auxiliaryTypes(Object.class)
                         .converters(text -> read(key.kind(), text))
                         .setter(new ISetter() {
                             @Override

@@ -1,17 +1,22 @@
 package dev.sluice.cli;
 
 import dev.sluice.io.Endpoint;
+import dev.sluice.relay.AcceptProxy;
 import dev.sluice.relay.AccessList;
 import dev.sluice.relay.Balance;
 import dev.sluice.relay.Health;
 import dev.sluice.relay.Limits;
 import dev.sluice.relay.OnRemove;
+import dev.sluice.relay.ProxyProtocol;
+import dev.sluice.relay.ServerNames;
 import dev.sluice.relay.Service;
 import dev.sluice.relay.Target;
 import dev.sluice.relay.TargetGroup;
 import dev.sluice.relay.Timeouts;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
 /** A service of the relay while it is being read, from a {@code [service.NAME]} table or from a command line. */
@@ -19,7 +24,13 @@ final class ServiceDraft {
     /** What the command line has as its arguments. */
     private static final List<Key<ServiceDraft>> PLACES = List.of(
             Key.inFile("listen", Kind.LISTEN, (draft, listen) -> draft.listen = listen),
-            Key.inFile("targets", Kind.listOf(TargetDraft.KIND), (draft, targets) -> draft.targets = targets));
+            Key.inFile("targets", Kind.listOf(TargetDraft.KIND), (draft, targets) -> draft.targets = targets),
+            Key.inFile(
+                    "server-names",
+                    Kind.mapOf(Kind.listOf(TargetDraft.KIND)),
+                    (draft, names) -> draft.serverNames = names),
+            Key.inFile("server-names-only", Kind.FLAG, (draft, only) -> draft.serverNamesOnly = only),
+            Key.inFile("server-names-timeout", Kind.TIME, (draft, time) -> draft.serverNamesTimeout = time));
 
     /** On the command line, {@code --max-connections} is that of the whole relay. */
     private static final Key<ServiceDraft> MAX_CONNECTIONS = Key.inFile(
@@ -28,119 +39,142 @@ final class ServiceDraft {
             (draft, number) -> draft.limits = draft.limits.maxConnections(number));
 
     /** What a file may also have under {@code [defaults]}, for all its services. */
-    static final List<Key<ServiceDraft>> DEFAULTS = List.of(
-            Key.of(
-                    "balance",
-                    Kind.choice(Balance.class),
-                    "Which target is the first to be tried (round-robin).",
-                    (draft, balance) -> draft.balance = balance),
-            Key.of(
-                    "tries",
-                    Kind.number(1, TargetGroup.MAX_TRIES),
-                    "How many targets a connection tries (3).",
-                    (draft, tries) -> draft.tries = tries),
-            Key.of(
-                    "on-remove",
-                    Kind.choice(OnRemove.class),
-                    "What becomes of a target's connections when a reload takes it out (drain).",
-                    (draft, what) -> draft.onRemove = what),
-            Key.of(
-                    "connect-timeout",
-                    Kind.TIME,
-                    "How long to wait for a target (10s).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.connect(time)),
-            Key.of(
-                    "idle-timeout",
-                    Kind.TIME,
-                    "End a connection on which nothing has moved for this long (1h; 0s: never).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.idle(time)),
-            Key.of(
-                    "half-close-timeout",
-                    Kind.TIME,
-                    "The same once one direction has ended (60s; 0s: as long as idle-timeout).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.halfClose(time)),
-            Key.of(
-                    "max-lifetime",
-                    Kind.TIME,
-                    "End a connection after this long in any case (0s: never).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.lifetime(time)),
-            Key.of(
-                    "keepalive",
-                    Kind.TIME,
-                    "Ask a TCP peer that is silent for this long whether it is there (60s; 0s: never).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.keepAlive(time)),
-            Key.of(
-                    "user-timeout",
-                    Kind.TIME,
-                    "End a connection whose peer has acknowledged nothing, or had no room for more, for this long"
-                            + " (5m; 0s: as long as the kernel does).",
-                    (draft, time) -> draft.timeouts = draft.timeouts.user(time)),
-            Key.of(
-                    "back-off",
-                    Kind.TIME,
-                    "How long a target that can't be reached is left at first; each time doubles it (1s).",
-                    (draft, time) -> draft.backOff = time),
-            Key.of(
-                    "longest-back-off",
-                    Kind.TIME,
-                    "No longer than this (1m).",
-                    (draft, time) -> draft.longestBackOff = time),
-            Key.of(
-                    "check-interval",
-                    Kind.TIME,
-                    "Connect to each target this often, to see whether it is there (0s: never).",
-                    (draft, time) -> draft.checkInterval = time),
-            Key.of(
-                    "check-rise",
-                    Kind.number(1, Integer.MAX_VALUE),
-                    "After so many good checks, the target is taken again (2).",
-                    (draft, checks) -> draft.rise = checks),
-            Key.of(
-                    "check-fall",
-                    Kind.number(1, Integer.MAX_VALUE),
-                    "After so many bad ones, it is left (3).",
-                    (draft, checks) -> draft.fall = checks),
-            Key.of(
-                    "access",
-                    Kind.listOf(Kind.text("RULE", "a rule such as \"allow 10.0.0.0/8\"", ServiceDraft::rule)),
-                    "Who may connect: 'allow RANGE' or 'deny RANGE', the first that has the address decides (everybody).",
-                    (draft, rules) -> draft.access = AccessList.of(rules)),
-            MAX_CONNECTIONS,
-            Key.of(
-                    "queue-length",
-                    Kind.number(0, Integer.MAX_VALUE),
-                    "So many connections wait for a place in the service or at a target; more are reset (1000).",
-                    (draft, length) -> draft.limits = draft.limits.queue(length, draft.limits.queueTime())),
-            Key.of(
-                    "queue-time",
-                    Kind.TIME,
-                    "They wait for so long, then they are reset (10s).",
-                    (draft, time) -> draft.limits = draft.limits.queue(draft.limits.queueLength(), time)),
-            Key.of(
-                    "connection-rate",
-                    Kind.number(0, Integer.MAX_VALUE),
-                    "Accept so many connections per second, more wait in the backlog (0: as they come).",
-                    (draft, rate) -> draft.limits = draft.limits.connectionRate(rate)),
-            Key.of(
-                    "client-rate",
-                    Kind.number(0, Integer.MAX_VALUE),
-                    "Serve so many connections of a client address per second, more are reset (0: as they come).",
-                    (draft, rate) -> draft.limits = draft.limits.clientRate(rate)),
-            Key.of(
-                    "byte-rate",
-                    Kind.SIZE,
-                    "Move so many bytes per second in each direction of a connection (0: as fast as it goes).",
-                    (draft, rate) -> draft.limits = draft.limits.byteRate(rate)),
-            Key.of(
-                    "service-byte-rate",
-                    Kind.SIZE,
-                    "The same for all connections of the service together (0: as fast as it goes).",
-                    (draft, rate) -> draft.limits = draft.limits.serviceByteRate(rate)),
-            Key.of(
-                    "route",
-                    Kind.choice(RouteChoice.class),
-                    "Take this route where it is possible, to test and to compare (auto).",
-                    (draft, route) -> draft.route = route));
+    static final List<Key<ServiceDraft>> DEFAULTS = Stream.concat(
+                    settings().stream(),
+                    MirrorDraft.KEYS.stream().map(key -> key.within((ServiceDraft draft) -> draft.mirrors)))
+            .toList();
+
+    private static List<Key<ServiceDraft>> settings() {
+        return List.of(
+                Key.of(
+                        "balance",
+                        Kind.choice(Balance.class),
+                        "Which target is the first to be tried (round-robin).",
+                        (draft, balance) -> draft.balance = balance),
+                Key.of(
+                        "tries",
+                        Kind.number(1, TargetGroup.MAX_TRIES),
+                        "How many targets a connection tries (3).",
+                        (draft, tries) -> draft.tries = tries),
+                Key.of(
+                        "on-remove",
+                        Kind.choice(OnRemove.class),
+                        "What becomes of a target's connections when a reload takes it out (drain).",
+                        (draft, what) -> draft.onRemove = what),
+                Key.of(
+                        "connect-timeout",
+                        Kind.TIME,
+                        "How long to wait for a target (10s).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.connect(time)),
+                Key.of(
+                        "idle-timeout",
+                        Kind.TIME,
+                        "End a connection on which nothing has moved for this long (1h; 0s: never).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.idle(time)),
+                Key.of(
+                        "half-close-timeout",
+                        Kind.TIME,
+                        "The same once one direction has ended (60s; 0s: as long as idle-timeout).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.halfClose(time)),
+                Key.of(
+                        "max-lifetime",
+                        Kind.TIME,
+                        "End a connection after this long in any case (0s: never).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.lifetime(time)),
+                Key.of(
+                        "keepalive",
+                        Kind.TIME,
+                        "Ask a TCP peer that is silent for this long whether it is there (60s; 0s: never).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.keepAlive(time)),
+                Key.of(
+                        "user-timeout",
+                        Kind.TIME,
+                        "End a connection whose peer has acknowledged nothing, or had no room for more, for this long"
+                                + " (5m; 0s: as long as the kernel does).",
+                        (draft, time) -> draft.timeouts = draft.timeouts.user(time)),
+                Key.of(
+                        "back-off",
+                        Kind.TIME,
+                        "How long a target that can't be reached is left at first; each time doubles it (1s).",
+                        (draft, time) -> draft.backOff = time),
+                Key.of(
+                        "longest-back-off",
+                        Kind.TIME,
+                        "No longer than this (1m).",
+                        (draft, time) -> draft.longestBackOff = time),
+                Key.of(
+                        "check-interval",
+                        Kind.TIME,
+                        "Connect to each target this often, to see whether it is there (0s: never).",
+                        (draft, time) -> draft.checkInterval = time),
+                Key.of(
+                        "check-rise",
+                        Kind.number(1, Integer.MAX_VALUE),
+                        "After so many good checks, the target is taken again (2).",
+                        (draft, checks) -> draft.rise = checks),
+                Key.of(
+                        "check-fall",
+                        Kind.number(1, Integer.MAX_VALUE),
+                        "After so many bad ones, it is left (3).",
+                        (draft, checks) -> draft.fall = checks),
+                Key.of(
+                        "proxy-protocol",
+                        Kind.choice(ProxyProtocol.class),
+                        "Tell targets who the client is, by a header of the PROXY protocol (none).",
+                        (draft, version) -> draft.proxyProtocol = version),
+                Key.of(
+                        "accept-proxy",
+                        Kind.listOf(Kind.text("RANGE", "a range such as \"10.0.0.0/8\"", ServiceDraft::proxy)),
+                        "Connections begin with a PROXY header, and come from these proxies alone; 'unix:' for Unix"
+                                + " sockets.",
+                        (draft, proxies) -> draft.acceptProxy = proxies),
+                Key.of(
+                        "accept-proxy-timeout",
+                        Kind.TIME,
+                        "How long a connection has for its PROXY header (10s).",
+                        (draft, time) -> draft.acceptProxyTimeout = time),
+                Key.of(
+                        "access",
+                        Kind.listOf(Kind.text("RULE", "a rule such as \"allow 10.0.0.0/8\"", ServiceDraft::rule)),
+                        "Who may connect: 'allow RANGE' or 'deny RANGE', the first that has the address decides (everybody).",
+                        (draft, rules) -> draft.access = AccessList.of(rules)),
+                MAX_CONNECTIONS,
+                Key.of(
+                        "queue-length",
+                        Kind.number(0, Integer.MAX_VALUE),
+                        "So many connections wait for a place in the service or at a target; more are reset (1000).",
+                        (draft, length) -> draft.limits = draft.limits.queue(length, draft.limits.queueTime())),
+                Key.of(
+                        "queue-time",
+                        Kind.TIME,
+                        "They wait for so long, then they are reset (10s).",
+                        (draft, time) -> draft.limits = draft.limits.queue(draft.limits.queueLength(), time)),
+                Key.of(
+                        "connection-rate",
+                        Kind.number(0, Integer.MAX_VALUE),
+                        "Accept so many connections per second, more wait in the backlog (0: as they come).",
+                        (draft, rate) -> draft.limits = draft.limits.connectionRate(rate)),
+                Key.of(
+                        "client-rate",
+                        Kind.number(0, Integer.MAX_VALUE),
+                        "Serve so many connections of a client address per second, more are reset (0: as they come).",
+                        (draft, rate) -> draft.limits = draft.limits.clientRate(rate)),
+                Key.of(
+                        "byte-rate",
+                        Kind.SIZE,
+                        "Move so many bytes per second in each direction of a connection (0: as fast as it goes).",
+                        (draft, rate) -> draft.limits = draft.limits.byteRate(rate)),
+                Key.of(
+                        "service-byte-rate",
+                        Kind.SIZE,
+                        "The same for all connections of the service together (0: as fast as it goes).",
+                        (draft, rate) -> draft.limits = draft.limits.serviceByteRate(rate)),
+                Key.of(
+                        "route",
+                        Kind.choice(RouteChoice.class),
+                        "Take this route where it is possible, to test and to compare (auto).",
+                        (draft, route) -> draft.route = route));
+    }
 
     static final List<Key<ServiceDraft>> KEYS =
             Stream.concat(PLACES.stream(), DEFAULTS.stream()).toList();
@@ -158,7 +192,14 @@ final class ServiceDraft {
     private Duration checkInterval = Health.DEFAULT.checkInterval();
     private int rise = Health.DEFAULT.rise();
     private int fall = Health.DEFAULT.fall();
+    private ProxyProtocol proxyProtocol = ProxyProtocol.NONE;
+    private List<String> acceptProxy = List.of();
+    private Duration acceptProxyTimeout = Duration.ofSeconds(10);
+    private Map<String, List<Target>> serverNames = Map.of();
+    private boolean serverNamesOnly;
+    private Duration serverNamesTimeout = Duration.ofSeconds(10);
     private RouteChoice route = RouteChoice.AUTO;
+    private final MirrorDraft mirrors = new MirrorDraft();
 
     /** @throws IllegalArgumentException in one line, if something is missing or does not fit */
     Service build(String name, PassedSockets passed) {
@@ -168,18 +209,37 @@ final class ServiceDraft {
         if (targets.isEmpty()) {
             throw new IllegalArgumentException("targets is missing: where do connections go to?");
         }
-        TargetGroup group = TargetGroup.of(targets)
+        List<Endpoint> endpoints =
+                listen.stream().flatMap(each -> passed.find(each).stream()).toList();
+        Service service = Service.of(name, endpoints, group(targets))
+                .timeouts(timeouts)
+                .access(access)
+                .limits(limits)
+                .mirrors(mirrors.build());
+        if (!acceptProxy.isEmpty()) {
+            service = service.acceptProxy(new AcceptProxy(acceptProxy, acceptProxyTimeout));
+        }
+        if (!serverNames.isEmpty()) {
+            Map<String, TargetGroup> groups = new LinkedHashMap<>();
+            serverNames.forEach((host, servers) -> groups.put(host, group(servers)));
+            service = service.serverNames(new ServerNames(groups, serverNamesOnly, serverNamesTimeout));
+        }
+        return route.forced().map(service::route).orElse(service);
+    }
+
+    private TargetGroup group(List<Target> members) {
+        return TargetGroup.of(members)
                 .balance(balance)
                 .tries(tries)
                 .onRemove(onRemove)
+                .proxyProtocol(proxyProtocol)
                 .health(new Health(backOff, longestBackOff, checkInterval, rise, fall));
-        List<Endpoint> endpoints =
-                listen.stream().flatMap(each -> passed.find(each).stream()).toList();
-        Service service = Service.of(name, endpoints, group)
-                .timeouts(timeouts)
-                .access(access)
-                .limits(limits);
-        return route.forced().map(service::route).orElse(service);
+    }
+
+    /** Wrong ranges are to be found one by one, too. */
+    private static String proxy(String text) {
+        AcceptProxy.of(text);
+        return text;
     }
 
     /** Wrong rules are to be found one by one. */

@@ -98,6 +98,14 @@ record TomlValue(Object value, TomlPosition at, Source file) {
         return as(Long.class, expected);
     }
 
+    double part(String expected) {
+        return value instanceof Long whole ? whole : as(Double.class, expected);
+    }
+
+    boolean flag(String expected) {
+        return as(Boolean.class, expected);
+    }
+
     private <T> T as(Class<T> type, String expected) {
         if (!type.isInstance(value)) {
             throw new IllegalArgumentException("expected " + expected + ", not " + kind());

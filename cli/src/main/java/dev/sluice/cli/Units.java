@@ -27,7 +27,15 @@ final class Units {
         try {
             return Long.parseLong(text.strip());
         } catch (NumberFormatException e) {
-            throw new TypeConversionException("'" + text + "' is not a whole number");
+            throw new TypeConversionException("'" + oneLine(text) + "' is not a whole number");
+        }
+    }
+
+    static double part(String text) {
+        try {
+            return Double.parseDouble(text.strip());
+        } catch (NumberFormatException e) {
+            throw new TypeConversionException("'" + oneLine(text) + "' is not a number");
         }
     }
 

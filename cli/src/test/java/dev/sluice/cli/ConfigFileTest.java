@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.sluice.io.Endpoint;
 import dev.sluice.relay.Balance;
+import dev.sluice.relay.Mirroring;
 import dev.sluice.relay.OnRemove;
+import dev.sluice.relay.ProxyProtocol;
 import dev.sluice.relay.Service;
 import dev.sluice.relay.Target;
 import java.nio.charset.StandardCharsets;
@@ -58,6 +60,15 @@ class ConfigFileTest {
                 byte-rate = "1MiB"
                 service-byte-rate = 5
                 max-connections = 9
+                proxy-protocol = "v2"
+                accept-proxy = ["10.1.0.0/16", "unix:"]
+                server-names = { "*.example.com" = "e:1", "www.example.com" = ["e:2", "e:3"] }
+                server-names-only = true
+                mirror = ["m:1", "m:2"]
+                mirror-on-slow = "block"
+                mirror-sample = 0.5
+                record = "/r"
+                record-rotate-size = "1m"
 
                 [service."two words"]
                 listen = ":2"
@@ -82,6 +93,17 @@ class ConfigFileTest {
         assertThat(one.limits().byteRate()).isEqualTo(1 << 20);
         assertThat(one.limits().serviceByteRate()).isEqualTo(5);
         assertThat(one.limits().maxConnections()).isEqualTo(9);
+        assertThat(one.targets().proxyProtocol()).isEqualTo(ProxyProtocol.V2);
+        assertThat(one.acceptProxy().orElseThrow().from()).containsExactly("10.1.0.0/16", "unix:");
+        assertThat(one.serverNames().orElseThrow().onlyThese()).isTrue();
+        assertThat(one.serverNames()
+                        .orElseThrow()
+                        .groups()
+                        .get("www.example.com")
+                        .targets())
+                .hasSize(2);
+        assertThat(one.mirrors()).extracting(Mirroring::name).containsExactly("tcp:m:1", "tcp:m:2", "/r");
+        assertThat(one.mirrors()).extracting(Mirroring::sample).containsExactly(0.5, 0.5, 1.0);
         Service two = settings.config().services().getLast();
         assertThat(two.name()).isEqualTo("two words");
         assertThat(two.timeouts().idle()).isEqualTo(Duration.ofMinutes(5));
@@ -121,6 +143,10 @@ class ConfigFileTest {
             [service.b]~listen='${SLUICE_NO}:2'     | 2:1: listen: the environment has no variable SLUICE_NO
             [service.b]~listen='systemd'~targets='b:2' | 1:1: service b: systemd: systemd has passed no socket on
             [service.b]~listen='fd:web'~targets='b:2' | 1:1: service b: fd:web: systemd has passed no socket on
+            [service.b]~accept-proxy = ['::1/200']  | 2:17: accept-proxy:
+            [service.b]~server-names-only = 1       | 2:1: server-names-only: expected true or false, not the number 1
+            [service.b]~record-name = 'x'           | 2:1: record-name: naming 'x'
+            [service.b]~mirror-sample = 2           | 2:1: mirror-sample: a sample of 2.0
             x = 'unterminated                       | 1:18: Unexpected
             """)
     void saysWhatIsWrongAndWhere(String file, String complaint) throws Exception {

@@ -21,7 +21,12 @@ class UsageTest {
             relay :0 :1 --mirror :2 --mirror-on-slow drop | only a recording
             relay :0 :1 --mirror :2 --mirror-sample 2 | sample of 2
             relay :0 :1 --record . --record-name x  | {session}
-            relay :0 :1 --mirror-direction up       | up' is none of
+            relay :0 :1 --mirror-direction up       | up' is not one of both, to-target, to-client
+            relay :0 :1 :1                          | target twice
+            relay :0 :1 --connect-timeout 0s        | --connect-timeout
+            relay fd:web :1                         | systemd has passed no socket on
+            relay --config x :0 :1                  | the file says where to listen
+            relay --config x --tries 5              | into the file instead of --tries
             record :0 :1                            | FILE
             send --sha256 - 127.0.0.1:1             | '-'
             receive --json :0 -                     | stdout

@@ -145,7 +145,7 @@ class ServiceManagerTest {
     @Test
     void saysWhichSocketIsMissingOrWrong() throws Exception {
         assertThat(relay("systemd", targetAddress()).output()).contains("systemd has passed no socket on");
-        assertThat(relay("fd:web", targetAddress()).code()).isEqualTo(78);
+        assertThat(relay("fd:web", targetAddress()).code()).isEqualTo(2);
         Programs.Run file = relay("fd:0", targetAddress());
         assertThat(file.output()).contains("fd:0: not a stream socket");
         assertThat(file.code()).isEqualTo(69);
