@@ -17,6 +17,9 @@ final class LogText {
         text.add("seconds", record.duration());
         text.add("service", record.service());
         text.add("client", record.client().toString());
+        if (!record.peer().equals(record.client())) {
+            text.add("peer", record.peer().toString());
+        }
         text.add("listener", record.listener().toString());
         text.add("target", record.target().toString());
         text.add("connectSeconds", record.connectTime());

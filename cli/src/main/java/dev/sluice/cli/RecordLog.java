@@ -173,6 +173,9 @@ final class RecordLog implements AutoCloseable {
             Json.seconds(json, "seconds", Cpu.seconds(record.duration()));
             json.writeStringField("service", record.service());
             json.writeStringField("client", record.client().toString());
+            if (!record.peer().equals(record.client())) {
+                json.writeStringField("peer", record.peer().toString());
+            }
             json.writeStringField("listener", record.listener().toString());
             json.writeStringField("target", record.target().toString());
             Json.seconds(json, "connectSeconds", Cpu.seconds(record.connectTime()));
@@ -326,8 +329,9 @@ final class RecordLog implements AutoCloseable {
     private static String toWords(SessionRecord record) {
         return String.format(
                         Locale.ROOT,
-                        "%s to %s: %s there (%s, %s), %s back (%s, %s), %.3f s%s",
+                        "%s%s to %s: %s there (%s, %s), %s back (%s, %s), %.3f s%s",
                         record.client(),
+                        record.peer().equals(record.client()) ? "" : " through " + record.peer(),
                         record.target(),
                         Units.bytes(record.toTarget().bytes()),
                         record.toTarget().route(),

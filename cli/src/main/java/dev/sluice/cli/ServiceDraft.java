@@ -1,17 +1,20 @@
 package dev.sluice.cli;
 
 import dev.sluice.io.Endpoint;
+import dev.sluice.relay.AcceptProxy;
 import dev.sluice.relay.AccessList;
 import dev.sluice.relay.Balance;
 import dev.sluice.relay.Health;
 import dev.sluice.relay.Limits;
 import dev.sluice.relay.OnRemove;
+import dev.sluice.relay.ProxyProtocol;
 import dev.sluice.relay.Service;
 import dev.sluice.relay.Target;
 import dev.sluice.relay.TargetGroup;
 import dev.sluice.relay.Timeouts;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** A service of the relay while it is being read, from a {@code [service.NAME]} table or from a command line. */
@@ -101,6 +104,17 @@ final class ServiceDraft {
                     "After so many bad ones, it is left (3).",
                     (draft, checks) -> draft.fall = checks),
             Key.of(
+                    "accept-proxy",
+                    Kind.listOf(Kind.text("RANGE", "a range such as \"10.0.0.0/8\"", ServiceDraft::proxy)),
+                    "Take the client's address from the PROXY header that each connection begins with; all come from"
+                            + " proxies in these ranges, others are reset (none; unix: for Unix sockets).",
+                    (draft, ranges) -> draft.acceptProxy = Optional.of(AcceptProxy.of(ranges.toArray(String[]::new)))),
+            Key.of(
+                    "proxy-protocol",
+                    Kind.choice(ProxyProtocol.class),
+                    "Tell targets the client's address in a PROXY header of this version (none).",
+                    (draft, version) -> draft.proxyProtocol = version),
+            Key.of(
                     "access",
                     Kind.listOf(Kind.text("RULE", "a rule such as \"allow 10.0.0.0/8\"", ServiceDraft::rule)),
                     "Who may connect: 'allow RANGE' or 'deny RANGE', the first that has the address decides (everybody).",
@@ -151,6 +165,8 @@ final class ServiceDraft {
     private int tries = 3;
     private OnRemove onRemove = OnRemove.DRAIN;
     private Timeouts timeouts = Timeouts.DEFAULT;
+    private Optional<AcceptProxy> acceptProxy = Optional.empty();
+    private ProxyProtocol proxyProtocol = ProxyProtocol.NONE;
     private AccessList access = AccessList.OPEN;
     private Limits limits = Limits.NONE;
     private Duration backOff = Health.DEFAULT.backOff();
@@ -172,6 +188,7 @@ final class ServiceDraft {
                 .balance(balance)
                 .tries(tries)
                 .onRemove(onRemove)
+                .proxyProtocol(proxyProtocol)
                 .health(new Health(backOff, longestBackOff, checkInterval, rise, fall));
         List<Endpoint> endpoints =
                 listen.stream().flatMap(each -> passed.find(each).stream()).toList();
@@ -179,7 +196,13 @@ final class ServiceDraft {
                 .timeouts(timeouts)
                 .access(access)
                 .limits(limits);
-        return route.forced().map(service::route).orElse(service);
+        Service behind = acceptProxy.map(service::acceptProxy).orElse(service);
+        return route.forced().map(behind::route).orElse(behind);
+    }
+
+    private static String proxy(String text) {
+        AcceptProxy.of(text);
+        return text;
     }
 
     /** Wrong rules are to be found one by one. */

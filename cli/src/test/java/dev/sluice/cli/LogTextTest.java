@@ -25,6 +25,7 @@ class LogTextTest {
                 Instant.EPOCH,
                 Duration.ofMillis(1500),
                 new Endpoint.Abstract("a\n\"b\"\u2028"),
+                Endpoint.parse("proxy:1"),
                 Endpoint.parse(":80"),
                 Endpoint.parse("t:1"),
                 Duration.ofNanos(1234567),
@@ -34,7 +35,7 @@ class LogTextTest {
                 "a = b");
         assertThat(LogText.of(record))
                 .isEqualTo("start=1970-01-01T00:00:00Z seconds=1.500000 service=\"two words\""
-                        + " client=\"unix:@a\\u000a\\\"b\\\"\\u2028\" listener=tcp::80 target=tcp:t:1"
+                        + " client=\"unix:@a\\u000a\\\"b\\\"\\u2028\" peer=tcp:proxy:1 listener=tcp::80 target=tcp:t:1"
                         + " connectSeconds=0.001235 tries=2 clientBytes=7 clientRoute=COPY clientEnd=fin"
                         + " clientUndelivered=3 targetBytes=5 targetRoute=SPLICE targetEnd=rst error=\"a = b\"");
     }

@@ -22,6 +22,8 @@ class UsageTest {
             relay :0 :1 --mirror :2 --mirror-sample 2 | sample of 2
             relay :0 :1 --record . --record-name x  | {session}
             relay :0 :1 --mirror-direction up       | up' is none of
+            relay :0 :1 --accept-proxy example.com  | bad address range 'example.com'
+            relay :0 :1 --proxy-protocol v3         | v3' is not one of none, v1, v2
             record :0 :1                            | FILE
             send --sha256 - 127.0.0.1:1             | '-'
             receive --json :0 -                     | stdout
