@@ -329,8 +329,9 @@ final class RecordLog implements AutoCloseable {
     private static String toWords(SessionRecord record) {
         return String.format(
                         Locale.ROOT,
-                        "%s to %s: %s there (%s, %s), %s back (%s, %s), %.3f s%s",
+                        "%s%s to %s: %s there (%s, %s), %s back (%s, %s), %.3f s%s",
                         record.client(),
+                        record.peer().equals(record.client()) ? "" : " through " + record.peer(),
                         record.target(),
                         Units.bytes(record.toTarget().bytes()),
                         record.toTarget().route(),

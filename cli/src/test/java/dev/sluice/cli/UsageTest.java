@@ -27,6 +27,8 @@ class UsageTest {
             relay fd:web :1                         | systemd has passed no socket on
             relay --config x :0 :1                  | the file says where to listen
             relay --config x --tries 5              | into the file instead of --tries
+            relay :0 :1 --accept-proxy example.com  | bad address range 'example.com'
+            relay :0 :1 --proxy-protocol v3         | v3' is not one of none, v1, v2
             record :0 :1                            | FILE
             send --sha256 - 127.0.0.1:1             | '-'
             receive --json :0 -                     | stdout
