@@ -451,11 +451,11 @@ class AdoptedInUseTest {
             AtomicInteger selections = new AtomicInteger();
             AtomicBoolean stop = new AtomicBoolean();
             CompletableFuture<Object> selecting = Stage.platform(() -> {
-                while (!stop.get()) {
+                do {
                     selector.select(1000);
                     selector.selectedKeys().clear();
                     selections.incrementAndGet();
-                }
+                } while (!stop.get());
                 return null;
             });
             CompletableFuture<byte[]> received = Bytes.async(() -> Bytes.readAll(out.far()));
