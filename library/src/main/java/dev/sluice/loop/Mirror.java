@@ -6,6 +6,7 @@ import dev.sluice.internal.fd.PipePool;
 import dev.sluice.internal.fd.RawPipe;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
+import dev.sluice.io.Route;
 import dev.sluice.io.SluiceException;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
@@ -44,6 +45,9 @@ public final class Mirror extends Outlet implements Runnable {
     private long given;
 
     private boolean skipping;
+    /** Of the bytes that leave through the pipes, those that came in by write(2). */
+    private long copiedIn;
+
     private long missed;
     private long gaps;
     private long lastGap = -1;
@@ -176,6 +180,7 @@ public final class Mirror extends Outlet implements Runnable {
         RawPipe pipe = vacantPipe();
         long count = pipe == null ? 0 : Files.write(pipe.writeEnd(), buffer.address() + from, length);
         int kept = (int) Math.max(count, 0);
+        copiedIn += kept;
         if (teeIntoNext) {
             inNext += kept;
         } else {
@@ -197,6 +202,12 @@ public final class Mirror extends Outlet implements Runnable {
             given += to - from;
             super.share(buffer, from, to);
         }
+    }
+
+    @Override
+    Route route() {
+        boolean copied = copiedIn > 0 && spliced() - copiedIn <= copied() + copiedIn;
+        return copied ? Route.COPY : super.route();
     }
 
     /** The mirror is not to get what comes next. */

@@ -174,6 +174,7 @@ class RecordingTest {
             result = film(route, recording, MirrorPolicy.gaps(Duration.ZERO));
         }
         MirrorResult mirror = result.mirrors().getFirst();
+        assertThat(mirror.route()).as(mirror.reason()).isEqualTo(route);
         assertThat(mirror.missed()).isPositive();
         assertThat(mirror.bytes() + mirror.missed()).isEqualTo(FILM.length);
         Played played = play("camera");
