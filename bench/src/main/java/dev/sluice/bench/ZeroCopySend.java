@@ -1,6 +1,7 @@
 package dev.sluice.bench;
 
 import com.sun.management.ThreadMXBean;
+import dev.sluice.ring.SharedRing;
 import dev.sluice.send.BufferLease;
 import dev.sluice.send.BufferPool;
 import dev.sluice.send.SendReceipt;
@@ -254,8 +255,9 @@ public final class ZeroCopySend {
     private static void datagrams(Options options) throws Exception {
         System.out.printf("%n### UDP over ifb, %d bytes: zero copy against plain sends%n%n", DATAGRAM);
         System.out.println(
-                "| buffers | plain, GB/s | zero copy ÷ plain | CPU of zero copy ÷ plain | heap bytes per send |");
-        System.out.println("|---|---|---|---|---:|");
+                "| buffers | plain, GB/s | zero copy ÷ plain | CPU of zero copy ÷ plain | heap bytes per send |"
+                        + " ring ÷ zero copy | CPU of ring ÷ zero copy |");
+        System.out.println("|---|---|---|---|---:|---|---|");
         for (BufferPool.Pages pages : BufferPool.Pages.values()) {
             for (boolean cold : new boolean[] {false, true}) {
                 datagrams(options, pages, cold, DATAGRAM);
@@ -263,8 +265,9 @@ public final class ZeroCopySend {
         }
         System.out.printf("%n### UDP over ifb, cold buffers on small pages, by size%n%n");
         System.out.println(
-                "| buffers | plain, GB/s | zero copy ÷ plain | CPU of zero copy ÷ plain | heap bytes per send |");
-        System.out.println("|---|---|---|---|---:|");
+                "| buffers | plain, GB/s | zero copy ÷ plain | CPU of zero copy ÷ plain | heap bytes per send |"
+                        + " ring ÷ zero copy | CPU of ring ÷ zero copy |");
+        System.out.println("|---|---|---|---|---:|---|---|");
         for (int size = 1024; size <= 32 * 1024; size *= 2) {
             datagrams(options, BufferPool.Pages.SMALL, true, size);
         }
@@ -274,9 +277,10 @@ public final class ZeroCopySend {
         int count = cold ? COLD : 1;
         try (BufferPool pool = BufferPool.open(DATAGRAM, count, wish);
                 DatagramChannel one = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9));
-                DatagramChannel two = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9))) {
+                DatagramChannel two = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9));
+                DatagramChannel three = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9))) {
             if (pool.pages() != wish) {
-                System.out.printf("| %s: not to be had, got %s | | | | |%n", wish, pool.pages());
+                System.out.printf("| %s: not to be had, got %s | | | | | | |%n", wish, pool.pages());
                 return;
             }
             List<BufferLease> leases = new ArrayList<>();
@@ -286,26 +290,37 @@ public final class ZeroCopySend {
             ZeroCopySender plain = ZeroCopySender.over(one).policy(Policy.NEVER).open();
             ZeroCopySender zeroCopy =
                     ZeroCopySender.over(two).policy(Policy.ALWAYS).open();
+            ZeroCopySender byRing = ZeroCopySender.over(three)
+                    .policy(Policy.ALWAYS)
+                    .by(SharedRing.shared().sends())
+                    .open();
             ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
             long[] allocated = new long[2];
-            Rounds<Run> rounds = play(options, bytes -> sendFrozen(plain, leases, bytes), bytes -> {
-                long before = threads.getCurrentThreadAllocatedBytes();
-                sendFrozen(zeroCopy, leases, bytes);
-                allocated[0] += threads.getCurrentThreadAllocatedBytes() - before;
-                allocated[1] += bytes / size;
-            });
+            Rounds<Run> rounds = play(
+                    options,
+                    bytes -> sendFrozen(plain, leases, bytes),
+                    bytes -> {
+                        long before = threads.getCurrentThreadAllocatedBytes();
+                        sendFrozen(zeroCopy, leases, bytes);
+                        allocated[0] += threads.getCurrentThreadAllocatedBytes() - before;
+                        allocated[1] += bytes / size;
+                    },
+                    bytes -> sendFrozen(byRing, leases, bytes));
             System.out.printf(
                     Locale.ROOT,
-                    "| %d B, %s, %s | %s | %s | %s | %d |%n",
+                    "| %d B, %s, %s | %s | %s | %s | %d | %s | %s |%n",
                     size,
                     wish,
                     cold ? "cold" : "one hot buffer",
                     rounds.of(0, run -> run.bytesPerSecond() / 1e9),
                     rounds.ratio(1, 0, Run::bytesPerSecond),
                     rounds.ratio(1, 0, Run::cpuPerByte),
-                    allocated[0] / allocated[1]);
+                    allocated[0] / allocated[1],
+                    rounds.ratio(2, 1, Run::bytesPerSecond),
+                    rounds.ratio(2, 1, Run::cpuPerByte));
             plain.close();
             zeroCopy.close();
+            byRing.close();
             leases.forEach(BufferLease::close);
         }
     }
