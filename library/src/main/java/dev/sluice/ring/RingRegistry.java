@@ -121,8 +121,8 @@ public final class RingRegistry {
     }
 
     /**
-     * Puts others into the table from the index on, {@link MemorySegment#NULL} for none. Requests under way keep theirs, and
-     * so has its owner to, until their last completion.
+     * Puts others into the table from the index on, {@link MemorySegment#NULL} for none. Requests under way go on
+     * with what they have, which must live until their last completion.
      */
     public void updateBuffers(int index, MemorySegment... buffers) throws IOException {
         try (Arena scratch = Arena.ofConfined()) {

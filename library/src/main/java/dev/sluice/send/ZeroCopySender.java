@@ -281,7 +281,8 @@ public final class ZeroCopySender implements AutoCloseable {
 
     /**
      * Ends the stream and closes the channel once the kernel has let go of all buffers. After that time, or on an interrupt,
-     * the connection is reset, which makes the kernel let go; what it holds even then (in a device's queue) is quarantined.
+     * the connection is reset, which makes the kernel let go; what it holds even then (in a device's queue) is quarantined, or,
+     * if a ring makes the calls, held until the ring tells.
      * Whoever sends meanwhile gets an AsynchronousCloseException, and receipts are told what has become of them. A second call
      * waits for the first.
      *

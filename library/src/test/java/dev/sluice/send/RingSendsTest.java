@@ -23,6 +23,8 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is different when a ring makes the zero-copy calls: see {@link RingSenderTest} for all that is not. */
 @ExtendWith(LeakCheck.class)
@@ -254,15 +256,34 @@ class RingSendsTest {
         }
     }
 
-    @Test
-    @DisplayName("without a ring a sender is what it would be without having been given one")
-    void withoutRing() throws Exception {
-        Child child = Child.run(Child.command(List.of(), List.of("-Dsluice.ring=off"), Without.class));
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "io_uring_enter:error=EINTR:when=2+3",
+                "io_uring_enter:error=ENOMEM:when=2+2",
+                "io_uring_register:error=ENOMEM:when=2+",
+            })
+    @DisplayName("R11, R19: faults of the ring's calls: every byte arrives once, every buffer comes back")
+    void faults(String fault) throws Exception {
+        Assumptions.assumeTrue(Child.has("strace", "true"), "strace is missing, or may not trace");
+        String call = fault.substring(0, fault.indexOf(':'));
+        List<String> prefix =
+                List.of("strace", "-f", "-o", "/dev/null", "-e", "trace=" + call, "-e", "inject=" + fault);
+        Child child = Child.run(Child.command(prefix, List.of(), Ten.class));
+        System.out.println(fault + ": " + child.out());
         assertThat(child.exit()).as(child.toString()).isZero();
         assertThat(child.out()).contains("done");
     }
 
-    static final class Without {
+    @Test
+    @DisplayName("without a ring a sender is what it would be without having been given one")
+    void withoutRing() throws Exception {
+        Child child = Child.run(Child.command(List.of(), List.of("-Dsluice.ring=off"), Ten.class));
+        assertThat(child.exit()).as(child.toString()).isZero();
+        assertThat(child.out()).contains("done");
+    }
+
+    static final class Ten {
         public static void main(String[] arguments) throws Exception {
             try (Pair pair = Pair.open(Pair.Kind.TCP);
                     BufferPool pool = BufferPool.open(SIZE, 2);
@@ -271,8 +292,14 @@ class RingSendsTest {
                 for (int i = 0; i < 10; i++) {
                     sender.send(Sending.filled(pool, i, SIZE));
                 }
-                require(received.get().length == 10 * SIZE, "all");
+                byte[] all = received.get();
+                for (int i = 0; i < 10; i++) {
+                    Sending.assertSame(
+                            java.util.Arrays.copyOfRange(all, i * SIZE, (i + 1) * SIZE), Bytes.random(i, SIZE));
+                }
+                require(sender.close(LONG), "every buffer is back");
                 require(sender.stats().zeroCopyCalls() > 0, "by zero copy");
+                System.out.println(sender.stats());
             }
             System.out.println("done");
         }
