@@ -433,12 +433,13 @@ final class SocketTransport extends Transport implements Waiter {
         receipt.hold();
         flights.incrementAndGet();
         int result = 0;
+        // A send that lies in another one's segment is told to be copied, whatever became of it.
+        int eor = stream ? Sockets.MSG_EOR : 0;
         try {
             if (stampFlags == 0) {
                 int memory = pool.registeredWith(calls);
-                result = calls.send(descriptor.fd(), address, length, 0, memory, deadline, flight);
+                result = calls.send(descriptor.fd(), address, length, eor, memory, deadline, flight);
             } else {
-                int eor = stream ? Sockets.MSG_EOR : 0;
                 message.stamps(stampFlags).of(address, length);
                 result = calls.send(descriptor.fd(), message, eor, deadline, flight);
             }

@@ -261,7 +261,7 @@ class RingSendsTest {
             strings = {
                 "io_uring_enter:error=EINTR:when=2+3",
                 "io_uring_enter:error=ENOMEM:when=2+2",
-                "io_uring_register:error=ENOMEM:when=2+",
+                "io_uring_register:error=ENOMEM:when=2",
             })
     @DisplayName("R11, R19: faults of the ring's calls: every byte arrives once, every buffer comes back")
     void faults(String fault) throws Exception {
