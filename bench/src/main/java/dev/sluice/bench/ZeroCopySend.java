@@ -1,6 +1,10 @@
 package dev.sluice.bench;
 
 import com.sun.management.ThreadMXBean;
+import dev.sluice.io.Endpoint;
+import dev.sluice.ring.Completion;
+import dev.sluice.ring.Ring;
+import dev.sluice.ring.SharedRing;
 import dev.sluice.send.BufferLease;
 import dev.sluice.send.BufferPool;
 import dev.sluice.send.SendReceipt;
@@ -8,6 +12,8 @@ import dev.sluice.send.Stage;
 import dev.sluice.send.ZeroCopySender;
 import dev.sluice.send.ZeroCopySender.Policy;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -198,7 +204,7 @@ public final class ZeroCopySend {
                         bytes -> sendAll(flowing, pool, size, bytes));
                 System.out.printf(
                         Locale.ROOT,
-                        "| %d | %s | %s |%n",
+                        "| %d | %s | %s | %s |%n",
                         buffers,
                         rounds.of(1, run -> run.bytesPerSecond() / 1e6),
                         rounds.ratio(1, 0, Run::bytesPerSecond));
@@ -254,8 +260,9 @@ public final class ZeroCopySend {
     private static void datagrams(Options options) throws Exception {
         System.out.printf("%n### UDP over ifb, %d bytes: zero copy against plain sends%n%n", DATAGRAM);
         System.out.println(
-                "| buffers | plain, GB/s | zero copy ÷ plain | CPU of zero copy ÷ plain | heap bytes per send |");
-        System.out.println("|---|---|---|---|---:|");
+                "| buffers | plain, GB/s | zero copy ÷ plain | CPU of zero copy ÷ plain | heap bytes per send |"
+                        + " shared ring ÷ zero copy | ring of one's own ÷ zero copy | its CPU ÷ zero copy |");
+        System.out.println("|---|---|---|---|---:|---|---|---|");
         for (BufferPool.Pages pages : BufferPool.Pages.values()) {
             for (boolean cold : new boolean[] {false, true}) {
                 datagrams(options, pages, cold, DATAGRAM);
@@ -263,8 +270,9 @@ public final class ZeroCopySend {
         }
         System.out.printf("%n### UDP over ifb, cold buffers on small pages, by size%n%n");
         System.out.println(
-                "| buffers | plain, GB/s | zero copy ÷ plain | CPU of zero copy ÷ plain | heap bytes per send |");
-        System.out.println("|---|---|---|---|---:|");
+                "| buffers | plain, GB/s | zero copy ÷ plain | CPU of zero copy ÷ plain | heap bytes per send |"
+                        + " shared ring ÷ zero copy | ring of one's own ÷ zero copy | its CPU ÷ zero copy |");
+        System.out.println("|---|---|---|---|---:|---|---|---|");
         for (int size = 1024; size <= 32 * 1024; size *= 2) {
             datagrams(options, BufferPool.Pages.SMALL, true, size);
         }
@@ -274,9 +282,11 @@ public final class ZeroCopySend {
         int count = cold ? COLD : 1;
         try (BufferPool pool = BufferPool.open(DATAGRAM, count, wish);
                 DatagramChannel one = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9));
-                DatagramChannel two = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9))) {
+                DatagramChannel two = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9));
+                DatagramChannel three = DatagramChannel.open().connect(new InetSocketAddress("10.9.9.2", 9));
+                Owner own = new Owner(size, count)) {
             if (pool.pages() != wish) {
-                System.out.printf("| %s: not to be had, got %s | | | | |%n", wish, pool.pages());
+                System.out.printf("| %s: not to be had, got %s | | | | | | | |%n", wish, pool.pages());
                 return;
             }
             List<BufferLease> leases = new ArrayList<>();
@@ -286,27 +296,111 @@ public final class ZeroCopySend {
             ZeroCopySender plain = ZeroCopySender.over(one).policy(Policy.NEVER).open();
             ZeroCopySender zeroCopy =
                     ZeroCopySender.over(two).policy(Policy.ALWAYS).open();
+            ZeroCopySender byRing = ZeroCopySender.over(three)
+                    .policy(Policy.ALWAYS)
+                    .by(SharedRing.shared().sends())
+                    .open();
             ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
             long[] allocated = new long[2];
-            Rounds<Run> rounds = play(options, bytes -> sendFrozen(plain, leases, bytes), bytes -> {
-                long before = threads.getCurrentThreadAllocatedBytes();
-                sendFrozen(zeroCopy, leases, bytes);
-                allocated[0] += threads.getCurrentThreadAllocatedBytes() - before;
-                allocated[1] += bytes / size;
-            });
+            Rounds<Run> rounds = play(
+                    options,
+                    bytes -> sendFrozen(plain, leases, bytes),
+                    bytes -> {
+                        long before = threads.getCurrentThreadAllocatedBytes();
+                        sendFrozen(zeroCopy, leases, bytes);
+                        allocated[0] += threads.getCurrentThreadAllocatedBytes() - before;
+                        allocated[1] += bytes / size;
+                    },
+                    bytes -> sendFrozen(byRing, leases, bytes),
+                    own::send);
             System.out.printf(
                     Locale.ROOT,
-                    "| %d B, %s, %s | %s | %s | %s | %d |%n",
+                    "| %d B, %s, %s | %s | %s | %s | %d | %s | %s | %s |%n",
                     size,
                     wish,
                     cold ? "cold" : "one hot buffer",
                     rounds.of(0, run -> run.bytesPerSecond() / 1e9),
                     rounds.ratio(1, 0, Run::bytesPerSecond),
                     rounds.ratio(1, 0, Run::cpuPerByte),
-                    allocated[0] / allocated[1]);
+                    allocated[0] / allocated[1],
+                    rounds.ratio(2, 1, Run::bytesPerSecond),
+                    rounds.ratio(3, 1, Run::bytesPerSecond),
+                    rounds.ratio(3, 1, Run::cpuPerByte));
             plain.close();
             zeroCopy.close();
+            byRing.close();
             leases.forEach(BufferLease::close);
+        }
+    }
+
+    /** A thread with a ring and a socket of its own, which hands over many sends from registered memory at a time. */
+    private static final class Owner implements AutoCloseable {
+        private static final int BATCH = 32;
+        private static final int IN_FLIGHT = 128;
+
+        private final Arena arena = Arena.ofShared();
+        private final List<MemorySegment> buffers = new ArrayList<>();
+        private final int size;
+        private final Ring ring;
+        private final int socket;
+
+        Owner(int size, int count) throws IOException {
+            this.size = size;
+            MemorySegment memory = arena.allocate((long) DATAGRAM * count, 4096);
+            for (int i = 0; i < count; i++) {
+                buffers.add(memory.asSlice((long) i * DATAGRAM, size));
+            }
+            ring = Ring.open(2 * BATCH);
+            ring.registry().buffers(memory);
+            ring.next().socket(2, 2, 0);
+            socket = result();
+            ring.next().connect(socket, Endpoint.parse("10.9.9.2:9"));
+            result();
+        }
+
+        private int result() throws IOException {
+            ring.submitAndWait(1);
+            int result = ring.peek().result();
+            ring.advance();
+            if (result < 0) {
+                throw new IOException("errno " + -result);
+            }
+            return result;
+        }
+
+        void send(long bytes) throws IOException {
+            int next = 0;
+            for (long sent = 0; sent < bytes; sent += size) {
+                ring.next().sendZeroCopy(socket, buffers.get(next), 0).fixedBuffer(0);
+                next = next + 1 == buffers.size() ? 0 : next + 1;
+                if (ring.queued() == BATCH) {
+                    ring.submit();
+                    ring.reap(this::completed);
+                    await(IN_FLIGHT);
+                }
+            }
+            await(0);
+        }
+
+        private void await(int inFlight) throws IOException {
+            while (ring.inFlight() > inFlight) {
+                ring.submitAndWait(1);
+                ring.reap(this::completed);
+            }
+        }
+
+        private void completed(Completion completion) {
+            if (!completion.notification() && completion.result() != size) {
+                throw new IllegalStateException(completion.toString());
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            ring.next().close(socket);
+            result();
+            ring.close();
+            arena.close();
         }
     }
 

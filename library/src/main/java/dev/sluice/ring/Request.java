@@ -43,8 +43,13 @@ abstract class Request {
         finished();
     }
 
-    /** Wakes who waits. */
+    /** Told when it is over. */
     void finished() {
+        wake();
+    }
+
+    /** Wakes who waits. */
+    final void wake() {
         LockSupport.unpark(waiter);
     }
 
@@ -59,6 +64,11 @@ abstract class Request {
     }
 
     final boolean done() {
+        return done;
+    }
+
+    /** Whether its thread need not wait any longer. */
+    boolean answered() {
         return done;
     }
 

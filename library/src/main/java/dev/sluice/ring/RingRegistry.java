@@ -109,6 +109,36 @@ public final class RingRegistry {
         }
     }
 
+    /** Registers a table of so many buffers, none of which is there yet; since 5.19. */
+    public void emptyBuffers(int count) throws IOException {
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment table = scratch.allocate(Rings.RSRC_REGISTER_SIZE, 8);
+            table.set(JAVA_INT, 0, count);
+            table.set(JAVA_INT, Rings.RSRC_REGISTER_FLAGS, Rings.IORING_RSRC_REGISTER_SPARSE);
+            int operation = Rings.IORING_REGISTER_BUFFERS2;
+            call("io_uring_register BUFFERS2", operation, table.address(), (int) Rings.RSRC_REGISTER_SIZE);
+        }
+    }
+
+    /**
+     * Puts others into the table from the index on, {@link MemorySegment#NULL} for none. Requests under way go on
+     * with what they have, which must live until their last completion.
+     */
+    public void updateBuffers(int index, MemorySegment... buffers) throws IOException {
+        try (Arena scratch = Arena.ofConfined()) {
+            Vectors vectors = new Vectors(scratch, buffers.length);
+            for (int i = 0; i < buffers.length; i++) {
+                vectors.set(i, buffers[i]);
+            }
+            MemorySegment update = scratch.allocate(Rings.RSRC_UPDATE2_SIZE, 8);
+            update.set(JAVA_INT, 0, index);
+            update.set(JAVA_LONG, Rings.RSRC_UPDATE_DATA, vectors.entries());
+            update.set(JAVA_INT, Rings.RSRC_UPDATE2_NR, buffers.length);
+            int operation = Rings.IORING_REGISTER_BUFFERS_UPDATE;
+            call("io_uring_register BUFFERS_UPDATE", operation, update.address(), (int) Rings.RSRC_UPDATE2_SIZE);
+        }
+    }
+
     /**
      * Drops the registered buffers.
      *

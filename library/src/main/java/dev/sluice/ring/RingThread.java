@@ -141,8 +141,8 @@ final class RingThread {
     }
 
     /**
-     * Waits for a submitted request, and cancels it on an interrupt or at the deadline; it does not return before the kernel
-     * has let go of the request's memory.
+     * Waits until a submitted request is answered, and cancels it on an interrupt or at the deadline; it does not return
+     * before the kernel has let go of the request's memory, unless the request knows who else will be told of that.
      *
      * @return the result or −errno
      */
@@ -152,7 +152,7 @@ final class RingThread {
         }
         boolean interrupted = false;
         boolean late = false;
-        while (!request.done()) {
+        while (!request.answered()) {
             boolean asked = interrupted || late;
             if (deadline == Long.MAX_VALUE || asked) {
                 LockSupport.park(this);
@@ -370,6 +370,11 @@ final class RingThread {
 
     boolean closed() {
         return closing;
+    }
+
+    /** For the thread itself. */
+    Ring ring() {
+        return ring;
     }
 
     /** Why it has ended, if nobody wanted that; or null. */

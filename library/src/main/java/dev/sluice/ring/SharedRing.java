@@ -5,6 +5,7 @@ import dev.sluice.io.SluiceException;
 import dev.sluice.loop.BlockingPool;
 import dev.sluice.loop.DescriptorStream;
 import dev.sluice.loop.SocketStream;
+import dev.sluice.send.ZeroCopyCalls;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
@@ -37,6 +38,7 @@ public final class SharedRing implements AutoCloseable {
     private final RingThread thread;
     private final String reason;
     private final FixedFiles files = new FixedFiles();
+    private final RingSends sends = new RingSends(this);
 
     /** Of the ring's thread; there is no other user. */
     private BufferRing buffers;
@@ -61,6 +63,7 @@ public final class SharedRing implements AutoCloseable {
     /** On the ring's thread. A kernel that refuses leaves us with ordinary descriptors and buffers. */
     private void register(Ring ring) {
         files.register(ring);
+        sends.register(ring);
         try {
             buffers = ring.registry().bufferRing(0, BUFFERS, BUFFER_SIZE);
         } catch (IOException e) {
@@ -225,6 +228,16 @@ public final class SharedRing implements AutoCloseable {
      */
     public SocketStream.Factory sockets() {
         return descriptor -> thread == null ? new DescriptorStream(descriptor) : new RingStream(this, descriptor);
+    }
+
+    /**
+     * Means for {@link dev.sluice.send.ZeroCopySender.Builder#by}: zero-copy sends by this ring (SEND_ZC, since Linux 6.2),
+     * from memory that is registered with it as far as the limit of locked memory allows. The buffers come back even after
+     * their socket is closed. Where there is no ring, the sender does as if it had not been given this. Once the ring is
+     * closed, senders copy.
+     */
+    public ZeroCopyCalls sends() {
+        return sends;
     }
 
     /** Filled on the ring's thread, or null. */

@@ -25,7 +25,7 @@ final class Backoff {
     /** So many of the last four have to be copied for a pause. */
     private static final int TOO_MANY = 3;
 
-    private final ZeroCopySender.Policy policy;
+    private ZeroCopySender.Policy policy;
     private final int threshold;
 
     private Mode mode;
@@ -124,6 +124,13 @@ final class Backoff {
             left = PAUSE_AFTER_REFUSAL;
         }
         return changes;
+    }
+
+    /** The socket turned out not to be able to. */
+    synchronized void impossible(String why) {
+        policy = ZeroCopySender.Policy.NEVER;
+        mode = Mode.OFF;
+        reason = why;
     }
 
     synchronized Mode mode() {

@@ -4,10 +4,13 @@ import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.linux.Memory;
 import dev.sluice.internal.linux.Native;
 import dev.sluice.io.SluiceException;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -77,6 +80,9 @@ public final class BufferPool implements AutoCloseable {
     private final AtomicInteger waiters = new AtomicInteger();
 
     private final Throwable[] sites;
+
+    /** Who has registered the memory with the kernel, and by which number. */
+    private final Map<ZeroCopyCalls, Integer> registered = new HashMap<>();
 
     private BufferPool(int bufferSize, int count, Pages pages, MemorySegment memory, Arena arena, long stride) {
         this.bufferSize = bufferSize;
@@ -308,7 +314,31 @@ public final class BufferPool implements AutoCloseable {
         }
     }
 
+    /** The number under which the kernel knows the memory, or {@link ZeroCopyCalls#UNREGISTERED}; parks at first. */
+    int registeredWith(ZeroCopyCalls calls) throws IOException {
+        synchronized (registered) {
+            Integer number = registered.get(calls);
+            if (number == null) {
+                number = calls.register(memory);
+                registered.put(calls, number);
+            }
+            return number;
+        }
+    }
+
+    private void unregister() {
+        synchronized (registered) {
+            registered.forEach((calls, number) -> {
+                if (number != ZeroCopyCalls.UNREGISTERED) {
+                    calls.unregister(number);
+                }
+            });
+            registered.clear();
+        }
+    }
+
     private void unmap() {
+        unregister();
         try {
             arena.close();
         } catch (IllegalStateException e) {

@@ -327,6 +327,11 @@ public final class SendReceipt {
         holds--;
     }
 
+    /** Whether a part of the buffer is lost. */
+    synchronized boolean doomed() {
+        return quarantined;
+    }
+
     /** A part was copied by us. */
     synchronized void copied() {
         copied++;

@@ -25,6 +25,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -40,7 +41,7 @@ final class SocketTransport extends Transport implements Waiter {
     /** Undrained completions use the socket's memory for options, and may bring sends to a halt (M9). */
     private static final int SENDS_PER_DRAIN = 16;
 
-    private static final String NO_MEMORY = "the kernel has no memory for zero-copy sends (ENOBUFS); raise"
+    private static final String NO_MEMORY = "the kernel has no memory for zero-copy sends (ENOBUFS, ENOMEM); raise"
             + " net.core.optmem_max with sysctl, or the limit of locked memory (ulimit -l)";
 
     /** After a reset, for what is told a moment later. */
@@ -59,6 +60,14 @@ final class SocketTransport extends Transport implements Waiter {
     private final long timeout;
     private final long linger;
     private final Backoff backoff;
+
+    /** Who makes the zero-copy calls, or null: we do. */
+    private final ZeroCopyCalls calls;
+
+    /** How many of theirs are out. */
+    private final AtomicInteger flights = new AtomicInteger();
+
+    private final AtomicInteger lostFlights = new AtomicInteger();
 
     private final ReentrantLock output = new ReentrantLock();
     private final Message message = new Message();
@@ -120,7 +129,8 @@ final class SocketTransport extends Transport implements Waiter {
         long before = internet && stream ? acknowledgedBefore(fd) : -1;
         this.tcp = before >= 0;
         this.acknowledgedBefore = before;
-        int refused = Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_ZEROCOPY, 1);
+        this.calls = options.calls != null && options.calls.unavailable() == null ? options.calls : null;
+        int refused = calls != null ? 0 : Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_ZEROCOPY, 1);
         String impossible = refused < 0 ? "the socket has no zero copy: SO_ZEROCOPY: " + Errno.name(-refused) : null;
         this.backoff = new Backoff(options.policy, options.threshold, local(fd), impossible);
         int reporting = Sockets.SOF_TIMESTAMPING_SOFTWARE
@@ -301,7 +311,8 @@ final class SocketTransport extends Transport implements Waiter {
     /** What to throw: as it is if nothing has left, and with what has otherwise. */
     private IOException failed(SendReceipt receipt, BufferLease lease, Exception cause, int taken, long streamedNow)
             throws IOException {
-        if (taken == 0) {
+        boolean lost = receipt.doomed();
+        if (taken == 0 && !lost) {
             inFlightBytes.addAndGet(-lease.length());
             lease.putBack();
             backoff.forgetProbe();
@@ -310,14 +321,14 @@ final class SocketTransport extends Transport implements Waiter {
             receipt.fail(cause instanceof IOException io ? io : new IOException(cause));
             receipt.land(null, false);
         }
-        if (streamedNow > 0) {
+        if (streamedNow > 0 || lost) {
             cutOff = cause.toString();
             String message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
             throw new SendException(
                     message + " (" + streamedNow + " bytes of the message were taken)",
                     cause,
                     streamedNow,
-                    taken == 0 ? null : receipt);
+                    taken == 0 && !lost ? null : receipt);
         }
         if (cause instanceof RuntimeException unexpected) {
             throw unexpected;
@@ -368,14 +379,20 @@ final class SocketTransport extends Transport implements Waiter {
             long address = lease.address() + from;
             long result;
             if (flying) {
-                result = callZeroCopy(receipt, address, length, stampFlags);
-                if (result == -Errno.ENOBUFS) {
+                result = calls != null
+                        ? callTheirs(receipt, lease.pool(), address, length, stampFlags, deadline)
+                        : callZeroCopy(receipt, address, length, stampFlags);
+                if (result == -Errno.ENOBUFS || calls != null && result == -Errno.ENOMEM) {
                     // With nothing outstanding nobody would ever tell of memory again (M8).
                     flying = !drained && outstanding.size() > 0 && drain() > 0;
                     drained = true;
                     if (!flying) {
                         noMemory();
                     }
+                    continue;
+                }
+                if (calls != null && impossible((int) -result)) {
+                    flying = false;
                     continue;
                 }
             } else {
@@ -407,6 +424,84 @@ final class SocketTransport extends Transport implements Waiter {
             receipt.unhold();
         }
         return result;
+    }
+
+    private int callTheirs(
+            SendReceipt receipt, BufferPool pool, long address, int length, int stampFlags, long deadline)
+            throws IOException {
+        Flight flight = new Flight(receipt);
+        receipt.hold();
+        flights.incrementAndGet();
+        int result = 0;
+        // A send that lies in another one's segment is told to be copied, whatever became of it.
+        int eor = stream ? Sockets.MSG_EOR : 0;
+        try {
+            if (stampFlags == 0) {
+                int memory = pool.registeredWith(calls);
+                result = calls.send(descriptor.fd(), address, length, eor, memory, deadline, flight);
+            } else {
+                message.stamps(stampFlags).of(address, length);
+                result = calls.send(descriptor.fd(), message, eor, deadline, flight);
+            }
+        } catch (SocketTimeoutException e) {
+            throw new SocketTimeoutException(descriptor.name() + ": timed out waiting for the ring");
+        } catch (InterruptedIOException e) {
+            throw interrupted();
+        } finally {
+            if (result > 0) {
+                zeroCopyCalls++;
+            } else if (!flight.lost) {
+                flights.decrementAndGet();
+                receipt.unhold();
+            }
+        }
+        return result;
+    }
+
+    /** One call of theirs, and its hold of the receipt. */
+    private final class Flight implements ZeroCopyCalls.Flight {
+        private final SendReceipt receipt;
+        private volatile boolean lost;
+
+        Flight(SendReceipt receipt) {
+            this.receipt = receipt;
+        }
+
+        @Override
+        public void landed(SendReceipt.Path path) {
+            if (path != SendReceipt.Path.UNKNOWN) {
+                boolean copied = path == SendReceipt.Path.COPIED;
+                if (copied) {
+                    copiedByKernel++;
+                }
+                if (backoff.told(copied)) {
+                    switched();
+                }
+            }
+            flights.decrementAndGet();
+            receipt.land(path, false);
+        }
+
+        @Override
+        public void lost() {
+            lost = true;
+            lostFlights.incrementAndGet();
+            flights.decrementAndGet();
+            receipt.land(SendReceipt.Path.UNKNOWN, true);
+        }
+    }
+
+    /** Whether the errno says that this socket, or the ring, will never do it. A call that copies tells if it is our fault. */
+    private boolean impossible(int errno) {
+        String why = switch (errno) {
+            case Errno.EOPNOTSUPP, Errno.EINVAL -> "the socket has no zero copy: SEND_ZC: " + Errno.name(errno);
+            case Errno.ECANCELED -> "the ring that made the zero-copy calls is closed";
+            default -> null;
+        };
+        if (why != null) {
+            backoff.impossible(why);
+        }
+        return why != null;
     }
 
     private long call(long address, int length, int stampFlags, int flags) {
@@ -553,7 +648,8 @@ final class SocketTransport extends Transport implements Waiter {
 
     @Override
     void watch() {
-        if (foreign || !descriptor.acquire()) {
+        // What a ring makes of it comes by itself; stamps are in the error queue.
+        if (foreign || calls != null && stamps.isEmpty() || !descriptor.acquire()) {
             return;
         }
         try {
@@ -683,10 +779,14 @@ final class SocketTransport extends Transport implements Waiter {
                 copiedByKernel,
                 outOfMemory,
                 switches,
-                outstanding.size(),
+                out(),
                 inFlightBytes.get(),
-                quarantined,
+                quarantined + lostFlights.get(),
                 backoff.reason());
+    }
+
+    private int out() {
+        return outstanding.size() + flights.get();
     }
 
     // The end.
@@ -753,7 +853,7 @@ final class SocketTransport extends Transport implements Waiter {
             Sockets.shutdown(descriptor.fd(), Sockets.SHUT_WR);
         }
         awaitDrained(System.nanoTime() + patience, true);
-        return outstanding.size() == 0;
+        return out() == 0;
     }
 
     private void awaitDrained(long deadline, boolean stampsToo) {
@@ -765,7 +865,7 @@ final class SocketTransport extends Transport implements Waiter {
                     && tcp
                     && !Sockets.tcpClosed(descriptor.fd())
                     && Sockets.unacknowledged(descriptor.fd()) > 0;
-            boolean done = outstanding.size() == 0 && !stampsToCome;
+            boolean done = out() == 0 && !stampsToCome;
             if (done
                     || System.nanoTime() - deadline >= 0
                     || Thread.currentThread().isInterrupted()) {
@@ -776,7 +876,7 @@ final class SocketTransport extends Transport implements Waiter {
         }
     }
 
-    /** Whatever the kernel did not tell of will never be written again. */
+    /** Whatever the kernel did not tell of will never be written again. A ring goes on telling after the close. */
     private void quarantine() {
         SendReceipt[] rest = outstanding.clear();
         quarantined = rest.length;

@@ -106,6 +106,7 @@ public final class ZeroCopySender implements AutoCloseable {
         Duration timeout = Duration.ZERO;
         Duration linger = LINGER;
         boolean drainedByCaller;
+        ZeroCopyCalls calls;
 
         private Builder(Channel channel) {
             this.channel = channel;
@@ -147,6 +148,16 @@ public final class ZeroCopySender implements AutoCloseable {
          */
         public Builder drainedByCaller() {
             drainedByCaller = true;
+            return this;
+        }
+
+        /**
+         * Has the zero-copy calls made by a ring ({@code SharedRing.sends()}) and not by send(2). Everything else is as it
+         * was, with these differences: the kernel says of each call whether it copied; buffers come back also after the
+         * close of their socket, so that none is quarantined by it; and what is in a pool is mapped by the kernel once.
+         */
+        public Builder by(ZeroCopyCalls means) {
+            calls = means;
             return this;
         }
 
@@ -270,7 +281,8 @@ public final class ZeroCopySender implements AutoCloseable {
 
     /**
      * Ends the stream and closes the channel once the kernel has let go of all buffers. After that time, or on an interrupt,
-     * the connection is reset, which makes the kernel let go; what it holds even then (in a device's queue) is quarantined.
+     * the connection is reset, which makes the kernel let go; what it holds even then (in a device's queue) is quarantined, or,
+     * if a ring makes the calls, held until the ring tells.
      * Whoever sends meanwhile gets an AsynchronousCloseException, and receipts are told what has become of them. A second call
      * waits for the first.
      *

@@ -36,6 +36,11 @@ class HostileTest {
     private static final int MAGIC = 0x51D1CE00;
     private static final int ROUNDS = 60;
 
+    /** Also run with a ring, see {@link RingHostileTest}. */
+    ZeroCopySender.Builder over(StreamSocket socket) throws Exception {
+        return ZeroCopySender.over(socket);
+    }
+
     private final AtomicLong messages = new AtomicLong();
 
     @Test
@@ -91,7 +96,7 @@ class HostileTest {
             if (random.nextBoolean()) {
                 pair.far().receiveBuffer(8 * 1024);
             }
-            ZeroCopySender.Builder builder = ZeroCopySender.over(pair.near())
+            ZeroCopySender.Builder builder = over(pair.near())
                     .policy(random.nextInt(4) == 0 ? ZeroCopySender.Policy.ADAPTIVE : ZeroCopySender.Policy.ALWAYS)
                     .threshold(1)
                     .linger(Duration.ofMillis(random.nextInt(60)));

@@ -24,12 +24,12 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Timeout(120)
 class NamespaceTest {
     /** A device that takes every packet, of any size, and throws it away without a copy. */
-    private static final String SINK =
+    static final String SINK =
             "ip link add sink0 type ifb && ip link set sink0 mtu 65535 up && ip addr add 10.9.9.1/24 dev sink0";
 
-    private static final String LOOPBACK = "ip link set lo up";
+    static final String LOOPBACK = "ip link set lo up";
 
-    private static Child inNamespace(String setup, List<String> prefix, Class<?> program) throws Exception {
+    static Child inNamespace(String setup, List<String> prefix, Class<?> program) throws Exception {
         Assumptions.assumeTrue(
                 Child.has("unshare", "-n", "sh", "-c", setup), "no network namespace of our own: " + setup + " fails");
         List<String> command = new ArrayList<>(List.of("unshare", "-n", "sh", "-c", setup + " && exec \"$@\"", "sh"));
@@ -150,12 +150,17 @@ class NamespaceTest {
     /** Sends to somebody who reads late, and then to somebody who reads at once. */
     static final class Poor {
         public static void main(String[] arguments) throws Exception {
+            run(null);
+        }
+
+        static void run(ZeroCopyCalls calls) throws Exception {
             int count = 200;
             int size = 20_000;
             try (Pair pair = Pair.open(Pair.Kind.TCP);
                     BufferPool pool = BufferPool.open(size, count);
                     ZeroCopySender sender = ZeroCopySender.over(pair.near())
                             .policy(ZeroCopySender.Policy.ALWAYS)
+                            .by(calls)
                             .open()) {
                 pair.near().sendBuffer(8 << 20);
                 for (int i = 0; i < count; i++) {

@@ -46,11 +46,21 @@ public final class Message {
         return this;
     }
 
-    /** Sends one part. */
-    public long send(int fd, long address, long length, int flags) {
+    /** Makes it consist of one part, for somebody else to send. */
+    public Message of(long address, long length) {
         part(0, address, length);
         block.set(JAVA_LONG, MSG_IOVLEN, 1);
-        return Sockets.send(fd, block.address(), flags);
+        return this;
+    }
+
+    /** Where it is. */
+    public long address() {
+        return block.address();
+    }
+
+    /** Sends one part. */
+    public long send(int fd, long address, long length, int flags) {
+        return Sockets.send(fd, of(address, length).address(), flags);
     }
 
     /** Sends two parts, on a datagram socket as one message. */

@@ -74,6 +74,10 @@ public final class Rings {
     public static final long GETEVENTS_TS = 16;
 
     public static final long RSRC_REGISTER_SIZE = 32;
+    public static final long RSRC_REGISTER_FLAGS = 4;
+    public static final int IORING_RSRC_REGISTER_SPARSE = 1;
+    public static final long RSRC_UPDATE2_SIZE = 32;
+    public static final long RSRC_UPDATE2_NR = 24;
     public static final long RSRC_UPDATE_SIZE = 16;
     public static final long RSRC_UPDATE_DATA = 8;
     public static final long SYNC_CANCEL_SIZE = 64;
@@ -141,6 +145,8 @@ public final class Rings {
     public static final int IORING_REGISTER_FILES_UPDATE = 6;
     public static final int IORING_REGISTER_EVENTFD_ASYNC = 7;
     public static final int IORING_REGISTER_PROBE = 8;
+    public static final int IORING_REGISTER_BUFFERS2 = 15;
+    public static final int IORING_REGISTER_BUFFERS_UPDATE = 16;
     public static final int IORING_REGISTER_PBUF_RING = 22;
     public static final int IORING_UNREGISTER_PBUF_RING = 23;
     public static final int IORING_REGISTER_SYNC_CANCEL = 24;

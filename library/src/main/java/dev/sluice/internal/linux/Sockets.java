@@ -56,7 +56,7 @@ public final class Sockets {
     public static final int SOCK_CLOEXEC = 0x80000;
     private static final int MSG_PEEK = 0x2;
     private static final int MSG_TRUNC = 0x20;
-    private static final int MSG_DONTWAIT = 0x40;
+    public static final int MSG_DONTWAIT = 0x40;
     public static final int MSG_NOSIGNAL = 0x4000;
 
     /** The record ends here: nothing later is put into the same segment, which has room for one request of a stamp. */
