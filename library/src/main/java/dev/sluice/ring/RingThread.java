@@ -29,8 +29,6 @@ final class RingThread {
 
     private static final long NOBODY = -2;
 
-    private static final int CROWD = 4;
-
     /** How often in a row io_uring_enter may fail for good, with ever longer pauses, before the ring is given up. */
     private static final int MAX_FAILURES = 50;
 
@@ -230,10 +228,7 @@ final class RingThread {
         }
         try {
             enter(!more && maySleep());
-            if (ring.reap(handler) >= CROWD) {
-                // Those who were woken are about to ask for more: together, if they get to run before us.
-                Thread.yield();
-            }
+            ring.reap(handler);
             failures = 0;
         } catch (SluiceException e) {
             // Nothing is lost by that: what the kernel did not take is still queued, what it has will complete.
