@@ -4,11 +4,11 @@ import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Polling;
+import dev.sluice.internal.linux.Sleeper;
 import dev.sluice.io.SluiceException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.System.Logger.Level;
-import java.lang.invoke.VarHandle;
 import java.net.SocketTimeoutException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -39,7 +39,7 @@ final class RingThread {
     private final int wakeUp;
     private final RequestQueue queue = new RequestQueue();
     private final Thread thread;
-    private volatile boolean asleep;
+    private final Sleeper sleeper = new Sleeper();
     private volatile boolean closing;
     private volatile boolean ended;
     private volatile Throwable failure;
@@ -125,8 +125,7 @@ final class RingThread {
     }
 
     private void wake() {
-        if (asleep) {
-            asleep = false;
+        if (sleeper.mustBeWoken()) {
             signal();
         }
     }
@@ -289,9 +288,8 @@ final class RingThread {
     }
 
     private boolean maySleep() {
-        asleep = true;
+        sleeper.aboutToSleep();
         // What was queued before we were seen asleep rang no bell.
-        VarHandle.fullFence();
         return queue.isEmpty() && !closing;
     }
 
@@ -307,10 +305,10 @@ final class RingThread {
                     LockSupport.parkNanos(this, 1_000_000);
                 }
             } finally {
-                asleep = false;
+                sleeper.awake();
             }
         } else {
-            asleep = false;
+            sleeper.awake();
         }
     }
 
