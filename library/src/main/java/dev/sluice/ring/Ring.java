@@ -63,7 +63,7 @@ public final class Ring implements AutoCloseable {
         this.cell = Rings.cell(arena);
         this.registry = new RingRegistry(this, fd, arena);
         try {
-            use(new Queues(fd, params, setup));
+            use(Queues.map(fd, params, setup));
         } catch (IOException | RuntimeException e) {
             Files.close(fd);
             arena.close();
@@ -352,7 +352,7 @@ public final class Ring implements AutoCloseable {
         params.set(JAVA_INT, Rings.PARAMS_FEATURES, features);
         Queues old = queues;
         int known = old.completionHead;
-        use(new Queues(fd, params, setup));
+        use(Queues.map(fd, params, setup));
         queues.completionHead = known;
         queues.knownTail = known;
         old.close();
