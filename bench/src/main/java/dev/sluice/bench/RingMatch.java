@@ -27,7 +27,8 @@ import java.util.concurrent.CountDownLatch;
 
 /**
  * The ring against liburing, and files and fan-out on it against the JDK's calls, round by round in one run. From the root of
- * the repository; {@code FILE [ROUNDS]}: a file to read, which is made if it is missing, 1 GiB of it.
+ * the repository; {@code FILE [ROUNDS [WORD]]}: a file to read, which is made if it is missing, 1 GiB of it, and what the
+ * tables to be made have in their titles.
  */
 public final class RingMatch {
     private static final int BLOCK = 4096;
@@ -43,15 +44,20 @@ public final class RingMatch {
     private static final int O_DIRECT = System.getProperty("os.arch").equals("aarch64") ? 0x10000 : 0x4000;
 
     private final int rounds;
+    private final String only;
     private final Party liburing;
 
-    private RingMatch(int rounds, Party liburing) {
+    private RingMatch(int rounds, String only, Party liburing) {
         this.rounds = rounds;
+        this.only = only;
         this.liburing = liburing;
     }
 
     /** Prints a table. */
     public static void main(String[] arguments) throws Exception {
+        if (CubicNetwork.holds(RingMatch.class, arguments)) {
+            return;
+        }
         Path file = Path.of(arguments[0]);
         if (!Files.exists(file)) {
             try (FileChannel out = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
@@ -62,10 +68,11 @@ public final class RingMatch {
             }
         }
         int rounds = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 5;
+        String only = arguments.length > 2 ? arguments[2] : "";
         // The library stands before the source, so it must be kept in spite of nobody having asked for it yet.
         String[] compiler = {"gcc", "-O2", "-Wall", "-Wextra", "-Wl,--no-as-needed", "-luring"};
         try (Party liburing = Party.built("liburing", Path.of("bench/c/ring.c"), compiler)) {
-            RingMatch match = new RingMatch(rounds, liburing);
+            RingMatch match = new RingMatch(rounds, only, liburing);
             match.nops();
             for (boolean direct : new boolean[] {false, true}) {
                 for (int depth : new int[] {1, 8, 32, 128}) {
@@ -84,6 +91,9 @@ public final class RingMatch {
     private record Contender(String name, Work work) {}
 
     private void compare(String what, long operations, List<Contender> contenders) throws Exception {
+        if (!what.contains(only)) {
+            return;
+        }
         Rounds<Long> times = new Rounds<>();
         for (int round = -1; round < rounds; round++) {
             List<Long> row = new ArrayList<>();
@@ -244,19 +254,28 @@ public final class RingMatch {
     }
 
     private void fanOut() throws Exception {
+        fanOut("64 KiB to 256 sockets whose readers copy", null);
+        try (Party party = Party.built("sinks", Path.of("bench/c/sinks.c"), "gcc", "-O2", "-Wall", "-Wextra")) {
+            if (party != null) {
+                fanOut("64 KiB to 256 sockets whose readers copy nothing", "127.0.0.1:" + party.answer("port"));
+            }
+        }
+    }
+
+    private void fanOut(String title, String receiver) throws Exception {
         List<StreamSocket> sinks = new ArrayList<>();
-        List<StreamSocket> sources = new ArrayList<>();
         try (StreamListener listener = StreamListener.listen(Endpoint.parse("127.0.0.1:0"));
                 SharedRing ring = SharedRing.open(512)) {
             for (int i = 0; i < SOCKETS; i++) {
-                StreamSocket near = StreamSocket.connect(listener.endpoint());
-                StreamSocket far = listener.accept();
-                sinks.add(near);
-                sources.add(far);
-                Thread.startVirtualThread(() -> swallow(far));
+                if (receiver == null) {
+                    sinks.add(StreamSocket.connect(listener.endpoint()));
+                    StreamSocket far = listener.accept();
+                    Thread.startVirtualThread(() -> swallow(far));
+                } else {
+                    sinks.add(StreamSocket.connect(Endpoint.parse(receiver)));
+                }
             }
             ByteBuffer message = ByteBuffer.allocateDirect(MESSAGE);
-            long calls = ring.systemCalls();
             List<Contender> contenders = List.of(
                     new Contender("a loop of writes", () -> {
                         for (int i = 0; i < MESSAGES; i++) {
@@ -270,11 +289,11 @@ public final class RingMatch {
                             ring.fanOut(message, Duration.ofSeconds(30), sinks);
                         }
                     }));
-            compare("64 KiB to 256 sockets", (long) MESSAGES * SOCKETS, contenders);
+            compare(title, (long) MESSAGES * SOCKETS, contenders);
             System.out.printf(
                     Locale.ROOT,
-                    "  fanOut: %.1f system calls per round%n",
-                    (double) (ring.systemCalls() - calls) / ((rounds + 1) * MESSAGES));
+                    "  fanOut: %.1f system calls of the ring per round%n",
+                    (double) ring.systemCalls() / ((rounds + 1) * MESSAGES));
         } finally {
             for (StreamSocket socket : sinks) {
                 socket.close();

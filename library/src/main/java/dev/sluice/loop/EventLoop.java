@@ -5,6 +5,7 @@ import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Native;
 import dev.sluice.internal.linux.Polling;
+import dev.sluice.internal.linux.Sleeper;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
@@ -36,7 +37,7 @@ public final class EventLoop implements Executor, AutoCloseable {
     private final Thread thread;
 
     private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
-    private volatile boolean asleep;
+    private final Sleeper sleeper = new Sleeper();
     private volatile boolean stopped;
     private boolean released;
 
@@ -138,8 +139,7 @@ public final class EventLoop implements Executor, AutoCloseable {
             return;
         }
         tasks.add(task);
-        if (asleep) {
-            asleep = false;
+        if (sleeper.mustBeWoken()) {
             signal();
         }
     }
@@ -255,14 +255,14 @@ public final class EventLoop implements Executor, AutoCloseable {
     private int await() {
         int timeout = timeout();
         if (timeout != 0) {
-            asleep = true;
+            sleeper.aboutToSleep();
             // A task added before we were seen asleep rang no bell.
             if (!tasks.isEmpty() || stopped) {
                 timeout = 0;
             }
         }
         int count = polling.await(epoll, timeout);
-        asleep = false;
+        sleeper.awake();
         if (count < 0) {
             throw new IllegalStateException("epoll_wait: " + Errno.name(-count));
         }

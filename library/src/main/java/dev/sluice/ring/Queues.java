@@ -22,7 +22,7 @@ final class Queues implements AutoCloseable {
     final MemorySegment completions;
     final MemorySegment scratch;
 
-    private final Arena arena = Arena.ofConfined();
+    private final Arena arena;
     private final MemorySegment head;
     private final MemorySegment tail;
     private final long submissionHeadAt;
@@ -40,28 +40,24 @@ final class Queues implements AutoCloseable {
     /** How far completions are known to reach, so that not every one of them costs a look at the kernel's counter. */
     int knownTail;
 
-    Queues(int ring, MemorySegment params, RingSetup setup) throws IOException {
+    /** Over memory that is there; {@link #map} has it from the kernel. */
+    Queues(
+            Arena arena,
+            MemorySegment head,
+            MemorySegment tail,
+            MemorySegment submissions,
+            MemorySegment params,
+            RingSetup setup) {
+        this.arena = arena;
+        this.head = head;
+        this.tail = tail;
+        this.submissions = submissions;
         int entries = params.get(JAVA_INT, Rings.PARAMS_SQ_ENTRIES);
-        int results = params.get(JAVA_INT, Rings.PARAMS_CQ_ENTRIES);
         submissionCount = entries;
-        completionCount = results;
-        submissionSize = setup.has(SetupFlag.SQE128) ? 2 * Rings.SQE_SIZE : Rings.SQE_SIZE;
-        completionShift = setup.has(SetupFlag.CQE32) ? 5 : 4;
-        boolean array = !setup.has(SetupFlag.NO_SQARRAY);
-        long arrayAt = params.get(JAVA_INT, Rings.PARAMS_SQ_OFF + Rings.SQ_OFF_ARRAY);
+        completionCount = params.get(JAVA_INT, Rings.PARAMS_CQ_ENTRIES);
+        submissionSize = entrySize(setup);
+        completionShift = completionShift(setup);
         completionsAt = params.get(JAVA_INT, Rings.PARAMS_CQ_OFF + Rings.CQ_OFF_CQES);
-        long completionBytes = completionsAt + ((long) results << completionShift);
-        long submissionBytes = array ? arrayAt + 4L * entries : 0;
-        boolean single = (Rings.features(params) & 1 << Feature.SINGLE_MMAP.ordinal()) != 0;
-        try {
-            long both = Math.max(submissionBytes, completionBytes);
-            head = map(ring, single ? both : submissionBytes, Rings.IORING_OFF_SQ_RING);
-            tail = single ? head : map(ring, completionBytes, Rings.IORING_OFF_CQ_RING);
-            submissions = map(ring, entries * submissionSize, Rings.IORING_OFF_SQES);
-        } catch (IOException e) {
-            arena.close();
-            throw e;
-        }
         completions = tail;
         scratch = arena.allocate(entries * Submission.SCRATCH, 8);
         submissionHeadAt = params.get(JAVA_INT, Rings.PARAMS_SQ_OFF + Rings.SQ_OFF_HEAD);
@@ -71,7 +67,8 @@ final class Queues implements AutoCloseable {
         completionTailAt = params.get(JAVA_INT, Rings.PARAMS_CQ_OFF + Rings.CQ_OFF_TAIL);
         submissionMask = head.get(JAVA_INT, params.get(JAVA_INT, Rings.PARAMS_SQ_OFF + Rings.SQ_OFF_RING_MASK));
         completionMask = tail.get(JAVA_INT, params.get(JAVA_INT, Rings.PARAMS_CQ_OFF + Rings.CQ_OFF_RING_MASK));
-        if (array) {
+        if (!setup.has(SetupFlag.NO_SQARRAY)) {
+            long arrayAt = params.get(JAVA_INT, Rings.PARAMS_SQ_OFF + Rings.SQ_OFF_ARRAY);
             // The indirection of old kernels, of no use to us: each place of the queue is its own entry.
             for (int i = 0; i < entries; i++) {
                 head.set(JAVA_INT, arrayAt + 4L * i, i);
@@ -81,7 +78,37 @@ final class Queues implements AutoCloseable {
         knownTail = completionHead;
     }
 
-    private MemorySegment map(int ring, long size, long offset) throws IOException {
+    static Queues map(int ring, MemorySegment params, RingSetup setup) throws IOException {
+        int entries = params.get(JAVA_INT, Rings.PARAMS_SQ_ENTRIES);
+        long results = params.get(JAVA_INT, Rings.PARAMS_CQ_ENTRIES);
+        boolean array = !setup.has(SetupFlag.NO_SQARRAY);
+        long arrayAt = params.get(JAVA_INT, Rings.PARAMS_SQ_OFF + Rings.SQ_OFF_ARRAY);
+        long submissionBytes = array ? arrayAt + 4L * entries : 0;
+        long completionBytes =
+                params.get(JAVA_INT, Rings.PARAMS_CQ_OFF + Rings.CQ_OFF_CQES) + (results << completionShift(setup));
+        boolean single = (Rings.features(params) & 1 << Feature.SINGLE_MMAP.ordinal()) != 0;
+        Arena arena = Arena.ofConfined();
+        try {
+            long both = Math.max(submissionBytes, completionBytes);
+            MemorySegment head = map(arena, ring, single ? both : submissionBytes, Rings.IORING_OFF_SQ_RING);
+            MemorySegment tail = single ? head : map(arena, ring, completionBytes, Rings.IORING_OFF_CQ_RING);
+            MemorySegment submissions = map(arena, ring, entries * entrySize(setup), Rings.IORING_OFF_SQES);
+            return new Queues(arena, head, tail, submissions, params, setup);
+        } catch (IOException e) {
+            arena.close();
+            throw e;
+        }
+    }
+
+    private static long entrySize(RingSetup setup) {
+        return setup.has(SetupFlag.SQE128) ? 2 * Rings.SQE_SIZE : Rings.SQE_SIZE;
+    }
+
+    private static int completionShift(RingSetup setup) {
+        return setup.has(SetupFlag.CQE32) ? 5 : 4;
+    }
+
+    private static MemorySegment map(Arena arena, int ring, long size, long offset) throws IOException {
         int[] error = new int[1];
         MemorySegment memory = Rings.map(arena, ring, size, offset, error);
         if (memory == null) {

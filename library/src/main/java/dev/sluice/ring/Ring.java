@@ -38,6 +38,11 @@ public final class Ring implements AutoCloseable {
     private final RingSetup setup;
     private final MemorySegment argument;
     private final MemorySegment cell;
+    private final MemorySegment known;
+
+    /** The ring's number for this thread, or −1. */
+    private final int number;
+
     private final Submission submission = new Submission(this);
     private final Completion completion = new Completion();
     private final boolean poller;
@@ -61,14 +66,16 @@ public final class Ring implements AutoCloseable {
         this.poller = setup.has(SetupFlag.SQPOLL);
         this.argument = arena.allocate(Rings.GETEVENTS_SIZE + 16, 8);
         this.cell = Rings.cell(arena);
+        this.known = arena.allocate(Rings.UPDATE_SIZE, 8);
         this.registry = new RingRegistry(this, fd, arena);
         try {
-            use(new Queues(fd, params, setup));
+            use(Queues.map(fd, params, setup));
         } catch (IOException | RuntimeException e) {
             Files.close(fd);
             arena.close();
             throw e;
         }
+        this.number = Rings.know(fd, known);
     }
 
     private void use(Queues mapped) {
@@ -258,7 +265,9 @@ public final class Ring implements AutoCloseable {
     }
 
     private int enter(int submit, int complete, int flags, long address) throws IOException {
-        int result = Rings.enter(cell, fd, submit, complete, flags, address);
+        int result = number < 0
+                ? Rings.enter(cell, fd, submit, complete, flags, address)
+                : Rings.enter(cell, number, submit, complete, flags | Rings.IORING_ENTER_REGISTERED_RING, address);
         return switch (result) {
             // The time is over; a signal came; too little memory; completions wait for room: all of them temporary.
             case -Errno.ETIME, -Errno.EINTR, -Errno.EAGAIN, -Errno.EBUSY -> 0;
@@ -352,7 +361,7 @@ public final class Ring implements AutoCloseable {
         params.set(JAVA_INT, Rings.PARAMS_FEATURES, features);
         Queues old = queues;
         int known = old.completionHead;
-        use(new Queues(fd, params, setup));
+        use(Queues.map(fd, params, setup));
         queues.completionHead = known;
         queues.knownTail = known;
         old.close();
@@ -384,6 +393,9 @@ public final class Ring implements AutoCloseable {
         }
         registry.close(quiet);
         queues.close();
+        if (number >= 0) {
+            Rings.forget(fd, known);
+        }
         Files.close(fd);
         arena.close();
     }

@@ -4,11 +4,11 @@ import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Polling;
+import dev.sluice.internal.linux.Sleeper;
 import dev.sluice.io.SluiceException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.System.Logger.Level;
-import java.lang.invoke.VarHandle;
 import java.net.SocketTimeoutException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -29,8 +29,6 @@ final class RingThread {
 
     private static final long NOBODY = -2;
 
-    private static final int CROWD = 4;
-
     /** How often in a row io_uring_enter may fail for good, with ever longer pauses, before the ring is given up. */
     private static final int MAX_FAILURES = 50;
 
@@ -41,7 +39,7 @@ final class RingThread {
     private final int wakeUp;
     private final RequestQueue queue = new RequestQueue();
     private final Thread thread;
-    private volatile boolean asleep;
+    private final Sleeper sleeper = new Sleeper();
     private volatile boolean closing;
     private volatile boolean ended;
     private volatile Throwable failure;
@@ -127,8 +125,7 @@ final class RingThread {
     }
 
     private void wake() {
-        if (asleep) {
-            asleep = false;
+        if (sleeper.mustBeWoken()) {
             signal();
         }
     }
@@ -230,10 +227,7 @@ final class RingThread {
         }
         try {
             enter(!more && maySleep());
-            if (ring.reap(handler) >= CROWD) {
-                // Those who were woken are about to ask for more: together, if they get to run before us.
-                Thread.yield();
-            }
+            ring.reap(handler);
             failures = 0;
         } catch (SluiceException e) {
             // Nothing is lost by that: what the kernel did not take is still queued, what it has will complete.
@@ -294,9 +288,8 @@ final class RingThread {
     }
 
     private boolean maySleep() {
-        asleep = true;
+        sleeper.aboutToSleep();
         // What was queued before we were seen asleep rang no bell.
-        VarHandle.fullFence();
         return queue.isEmpty() && !closing;
     }
 
@@ -312,10 +305,10 @@ final class RingThread {
                     LockSupport.parkNanos(this, 1_000_000);
                 }
             } finally {
-                asleep = false;
+                sleeper.awake();
             }
         } else {
-            asleep = false;
+            sleeper.awake();
         }
     }
 

@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -77,7 +78,10 @@ class WithoutRingTest {
 
     private static Child contract(List<String> prefix, List<String> jvm, Class<?>... tests) throws Exception {
         String[] names = Arrays.stream(tests).map(Class::getName).toArray(String[]::new);
-        return Child.run(Child.command(prefix, jvm, Contract.class, names));
+        List<String> options = new ArrayList<>(jvm);
+        // It lives for seconds: what it starts with counts, not what it gets to.
+        options.add("-XX:TieredStopAtLevel=1");
+        return Child.run(Child.command(prefix, options, Contract.class, names));
     }
 
     /** Runs the tests of the contract, one after the other, without the ceremony. */

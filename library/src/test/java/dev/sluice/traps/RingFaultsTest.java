@@ -25,12 +25,18 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The system calls of the ring fail in a child JVM: nothing is lost, nothing spins, and what can't go on says so. */
+/**
+ * The system calls of the ring fail in a child JVM: nothing is lost, nothing spins, and what can't go on says so. A setup
+ * that is refused with EPERM or ENOSYS is the business of {@code WithoutRingTest}.
+ */
 @ExtendWith(LeakCheck.class)
 @Timeout(90)
 class RingFaultsTest {
     private static final int THREADS = 8;
     private static final int ROUNDS = 40;
+
+    /** A child of a second: what it starts with counts, not what it gets to. */
+    private static final List<String> QUICKLY = List.of("-XX:TieredStopAtLevel=1");
 
     @BeforeAll
     static void straceWorks() {
@@ -41,7 +47,7 @@ class RingFaultsTest {
         Path log = directory.resolve("log");
         String call = fault.substring(0, fault.indexOf(':'));
         List<String> prefix = Trace.prefix(log, call, "-e", "inject=" + fault);
-        Child child = Child.run(Child.command(prefix, List.of(), Worker.class, directory.toString()));
+        Child child = Child.run(Child.command(prefix, QUICKLY, Worker.class, directory.toString()));
         assertThat(Files.readString(log, java.nio.charset.StandardCharsets.ISO_8859_1))
                 .as("the fault was injected")
                 .contains("(INJECTED)");
@@ -56,12 +62,10 @@ class RingFaultsTest {
                 "io_uring_enter:error=EBUSY:when=2+3",
                 "io_uring_enter:error=ENOMEM:when=2+3",
                 "io_uring_enter:error=EPERM:when=5",
-                "io_uring_register:error=EINTR:when=1",
-                "io_uring_register:error=ENOMEM:when=1",
+                "io_uring_register:error=EINTR:when=1..3",
+                "io_uring_register:error=ENOMEM:when=1..3",
                 "io_uring_setup:error=EINVAL:when=1..3",
-                "io_uring_setup:error=EPERM",
                 "io_uring_setup:error=ENOMEM",
-                "io_uring_setup:error=ENOSYS",
             })
     @DisplayName("R17, R18, R19: every operation is done, exactly once, in spite of")
     void survives(String fault, @TempDir Path directory) throws Exception {

@@ -16,6 +16,7 @@ public final class Rings {
     private static final long IO_URING_REGISTER = 427;
 
     public static final long PARAMS_SIZE = 120;
+    public static final long UPDATE_SIZE = 16;
     public static final long PARAMS_SQ_ENTRIES = 0;
     public static final long PARAMS_CQ_ENTRIES = 4;
     public static final long PARAMS_FLAGS = 8;
@@ -117,6 +118,7 @@ public final class Rings {
     public static final int IORING_ENTER_SQ_WAKEUP = 2;
     public static final int IORING_ENTER_SQ_WAIT = 4;
     public static final int IORING_ENTER_EXT_ARG = 8;
+    public static final int IORING_ENTER_REGISTERED_RING = 1 << 4;
 
     public static final int IORING_FSYNC_DATASYNC = 1;
     public static final int IORING_TIMEOUT_ABS = 1;
@@ -150,6 +152,8 @@ public final class Rings {
     public static final int IORING_REGISTER_PBUF_RING = 22;
     public static final int IORING_UNREGISTER_PBUF_RING = 23;
     public static final int IORING_REGISTER_SYNC_CANCEL = 24;
+    private static final int IORING_REGISTER_RING_FDS = 20;
+    private static final int IORING_UNREGISTER_RING_FDS = 21;
     public static final int IORING_REGISTER_RESIZE_RINGS = 33;
     public static final int IOU_PBUF_RING_INC = 2;
 
@@ -182,6 +186,24 @@ public final class Rings {
     /** What {@link #enter} captures errno in: one per ring. */
     public static MemorySegment cell(Arena arena) {
         return Native.cell(arena);
+    }
+
+    /**
+     * Makes the ring known to the calling thread by a number of its own, which saves each {@link #enter} the look-up in a
+     * table that all threads share; with {@link #IORING_ENTER_REGISTERED_RING}. Since 5.18, for 16 rings of a thread.
+     *
+     * @param update memory of {@link #UPDATE_SIZE} bytes, which holds the number afterwards, and is what {@link #forget} needs
+     * @return the number, or negative
+     */
+    public static int know(int ring, MemorySegment update) {
+        update.set(JAVA_LONG, 0, 0xFFFF_FFFFL);
+        update.set(JAVA_LONG, 8, ring);
+        return register(ring, IORING_REGISTER_RING_FDS, update.address(), 1) == 1 ? update.get(JAVA_INT, 0) : -1;
+    }
+
+    /** Before the ring is closed, on the same thread: the number keeps it alive. */
+    public static void forget(int ring, MemorySegment update) {
+        register(ring, IORING_UNREGISTER_RING_FDS, update.address(), 1);
     }
 
     public static int register(int ring, int operation, long argument, int count) {
