@@ -52,6 +52,7 @@ final class RelayProgram {
 
     /** Forwards until it is told to end. */
     void run() throws Exception {
+        Names.heedTheRelay();
         signals = Signals.handle(() -> settings.drainTimeout(), () -> {});
         Signals.onHangUp(this::hangUp);
         try (RecordLog records = RecordLog.start(settings.log(), verbose);
