@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Answers the operator on a Unix socket that nobody else may use: one line in, an answer, the end. An answer that begins with
@@ -34,6 +35,7 @@ final class Admin implements AutoCloseable {
     private static final int BATCH = 64 * 1024;
     private static final int AT_A_TIME = 16;
     private static final long PAUSE_MILLIS = 100;
+    private static final long LAST_WORDS_MILLIS = 500;
 
     private enum Command {
         STATS("the counters, as one JSON object"),
@@ -156,18 +158,24 @@ final class Admin implements AutoCloseable {
     private static String readLine(StreamSocket client) throws IOException {
         long deadline = System.nanoTime() + TO_ASK.toNanos();
         ByteBuffer line = ByteBuffer.allocate(LONGEST_LINE);
+        boolean tooLong = false;
         int end = -1;
         while (end < 0) {
-            client.readTimeout(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())));
-            int from = line.position();
             if (!line.hasRemaining()) {
-                throw new IllegalArgumentException("more than " + LONGEST_LINE + " bytes without an end of line");
+                // The rest is read all the same: a close would be a reset, and the answer lost.
+                tooLong = true;
+                line.clear();
             }
-            int count = client.read(line);
+            int from = line.position();
+            client.readTimeout(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())));
+            boolean over = client.read(line) < 0;
             for (int i = from; i < line.position() && end < 0; i++) {
                 end = line.get(i) == '\n' ? i : -1;
             }
-            end = count < 0 ? line.position() : end;
+            end = over ? line.position() : end;
+        }
+        if (tooLong) {
+            throw new IllegalArgumentException("more than " + LONGEST_LINE + " bytes in one line");
         }
         return new String(line.array(), 0, end, StandardCharsets.UTF_8).strip();
     }
@@ -228,9 +236,14 @@ final class Admin implements AutoCloseable {
         }
     }
 
-    /** Stops listening, and removes the socket's path. */
+    /** Stops listening, and removes the socket's path; whoever has asked gets the answer, if it takes no longer than a moment. */
     @Override
     public void close() {
         listener.close();
+        try {
+            places.tryAcquire(AT_A_TIME, LAST_WORDS_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }
