@@ -2,10 +2,15 @@ package dev.sluice.cli;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import dev.sluice.io.Route;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** One JSON object in one line. */
@@ -30,6 +35,39 @@ final class Json {
         return text.toString();
     }
 
+    /** Text as maps, lists, strings, longs, doubles and booleans. */
+    static Object parse(String text) throws IOException {
+        try (JsonParser parser = FACTORY.createParser(text)) {
+            parser.nextToken();
+            return parse(parser);
+        }
+    }
+
+    private static Object parse(JsonParser parser) throws IOException {
+        return switch (parser.currentToken()) {
+            case START_OBJECT -> {
+                Map<String, Object> object = new LinkedHashMap<>();
+                while (parser.nextToken() != JsonToken.END_OBJECT) {
+                    String name = parser.currentName();
+                    parser.nextToken();
+                    object.put(name, parse(parser));
+                }
+                yield object;
+            }
+            case START_ARRAY -> {
+                List<Object> list = new ArrayList<>();
+                while (parser.nextToken() != JsonToken.END_ARRAY) {
+                    list.add(parse(parser));
+                }
+                yield list;
+            }
+            case VALUE_NUMBER_INT -> parser.getLongValue();
+            case VALUE_NUMBER_FLOAT -> parser.getDoubleValue();
+            case VALUE_TRUE, VALUE_FALSE -> parser.getBooleanValue();
+            case null, default -> parser.getText();
+        };
+    }
+
     /** Seconds to the microsecond: more digits are noise. */
     static void seconds(JsonGenerator json, String name, double seconds) throws IOException {
         json.writeNumberField(name, Math.round(seconds * 1e6) / 1e6);
@@ -41,6 +79,14 @@ final class Json {
             json.writeNumberField(moved.getKey().name(), moved.getValue());
         }
         json.writeEndObject();
+    }
+
+    static void strings(JsonGenerator json, String name, List<?> values) throws IOException {
+        json.writeArrayFieldStart(name);
+        for (Object value : values) {
+            json.writeString(value.toString());
+        }
+        json.writeEndArray();
     }
 
     /** Left out if it is not a number: something was too small to be measured. */

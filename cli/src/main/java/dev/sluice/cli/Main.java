@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
         },
         subcommands = {
             RelayCommand.class,
+            TopCommand.class,
             RecordCommand.class,
             SendCommand.class,
             ReceiveCommand.class,
@@ -57,7 +58,7 @@ public final class Main implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "which command? relay, record, send, receive, bench, doctor or demo");
+                spec.commandLine(), "which command? relay, top, record, send, receive, bench, doctor or demo");
     }
 
     /** Runs the command and exits the JVM with its code. */

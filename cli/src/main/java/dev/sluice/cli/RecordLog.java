@@ -12,7 +12,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -108,7 +107,7 @@ final class RecordLog implements AutoCloseable {
     /** The relay's counters, as one more line of JSON. */
     void add(RelayStats stats, Collection<LiveSession> live) {
         if (format == Format.JSON) {
-            put(new Item.Line(toJson(stats, live)));
+            put(new Item.Line(StatsJson.of(stats, live)));
         }
     }
 
@@ -223,94 +222,6 @@ final class RecordLog implements AutoCloseable {
         if (mirror.failure().isPresent()) {
             json.writeStringField("error", mirror.failure().get().getMessage());
         }
-        json.writeEndObject();
-    }
-
-    private static String toJson(RelayStats stats, Collection<LiveSession> live) {
-        return Json.object(json -> {
-            json.writeObjectFieldStart("stats");
-            json.writeNumberField("accepted", stats.accepted());
-            json.writeNumberField("active", stats.active());
-            json.writeNumberField("bytesToTargets", stats.bytesToTargets());
-            json.writeNumberField("bytesToClients", stats.bytesToClients());
-            Json.byRoute(json, stats.byRoute());
-            writeEnds(json, "clientEnds", stats.clientEnds());
-            writeEnds(json, "targetEnds", stats.targetEnds());
-            json.writeArrayFieldStart("services");
-            for (RelayStats.OfService service : stats.services()) {
-                json.writeStartObject();
-                json.writeStringField("service", service.service());
-                json.writeNumberField("active", service.active());
-                json.writeNumberField("waiting", service.waiting());
-                json.writeNumberField("refused", service.refused());
-                json.writeEndObject();
-            }
-            json.writeEndArray();
-            json.writeArrayFieldStart("listeners");
-            for (RelayStats.OfListener listener : stats.listeners()) {
-                json.writeStartObject();
-                json.writeStringField("service", listener.service());
-                json.writeStringField("listener", listener.endpoint().toString());
-                json.writeNumberField("accepted", listener.accepted());
-                json.writeNumberField("active", listener.active());
-                json.writeEndObject();
-            }
-            json.writeEndArray();
-            json.writeArrayFieldStart("targets");
-            for (RelayStats.OfTarget target : stats.targets()) {
-                json.writeStartObject();
-                json.writeStringField("target", target.target().toString());
-                json.writeNumberField("connected", target.connected());
-                json.writeNumberField("failed", target.failed());
-                json.writeNumberField("active", target.active());
-                json.writeBooleanField("up", target.up());
-                json.writeEndObject();
-            }
-            json.writeEndArray();
-            json.writeArrayFieldStart("mirrors");
-            for (RelayStats.OfMirror mirror : stats.mirrors()) {
-                json.writeStartObject();
-                json.writeStringField("service", mirror.service());
-                json.writeStringField("mirror", mirror.mirror());
-                json.writeNumberField("begun", mirror.begun());
-                json.writeNumberField("active", mirror.active());
-                json.writeNumberField("missing", mirror.missing());
-                json.writeNumberField("failed", mirror.failed());
-                json.writeNumberField("bytes", mirror.bytes());
-                json.writeNumberField("missed", mirror.missed());
-                json.writeEndObject();
-            }
-            json.writeEndArray();
-            json.writeNumberField("pipesLent", stats.pipesLent());
-            json.writeNumberField("pipesSmall", stats.pipesSmall());
-            json.writeArrayFieldStart("live");
-            for (LiveSession session : live) {
-                write(json, session);
-            }
-            json.writeEndArray();
-            json.writeEndObject();
-        });
-    }
-
-    private static void writeEnds(JsonGenerator json, String field, Map<End, Long> ends) throws IOException {
-        json.writeObjectFieldStart(field);
-        for (End end : End.values()) {
-            json.writeNumberField(name(end), ends.getOrDefault(end, 0L));
-        }
-        json.writeEndObject();
-    }
-
-    private static void write(JsonGenerator json, LiveSession session) throws IOException {
-        json.writeStartObject();
-        json.writeStringField("service", session.service());
-        json.writeStringField("client", session.client().toString());
-        json.writeStringField("listener", session.listener().toString());
-        json.writeStringField("target", session.target().toString());
-        json.writeBooleanField("connected", session.connected());
-        Json.seconds(json, "age", Cpu.seconds(session.age()));
-        json.writeNumberField("bytesToTarget", session.bytesToTarget());
-        json.writeNumberField("bytesToClient", session.bytesToClient());
-        json.writeNumberField("bytesOnTheWay", session.bytesOnTheWay());
         json.writeEndObject();
     }
 

@@ -1,5 +1,6 @@
 package dev.sluice.cli;
 
+import dev.sluice.io.Endpoint;
 import dev.sluice.relay.RelayConfig;
 import dev.sluice.relay.Service;
 import java.nio.file.Path;
@@ -56,7 +57,17 @@ final class RelayDraft {
                     Kind.TIME,
                     "With JSON records: add the counters and the connections alive this often, and the counters at the"
                             + " end (0s: never).",
-                    (draft, time) -> draft.statsInterval = time));
+                    (draft, time) -> draft.statsInterval = time),
+            Key.of(
+                    "metrics",
+                    Kind.ADDRESS,
+                    "Serve metrics for Prometheus there by HTTP, /metrics and /ready (nowhere).",
+                    (draft, address) -> draft.metrics = Optional.of(tcp(address))),
+            Key.of(
+                    "admin",
+                    Kind.ADDRESS,
+                    "Answer 'sluice top' and other questions on this Unix socket, unix:/path (none).",
+                    (draft, address) -> draft.admin = Optional.of(unix(address))));
 
     private Duration drainTimeout = Duration.ofSeconds(30);
     private Duration drainSpread = Duration.ZERO;
@@ -67,6 +78,23 @@ final class RelayDraft {
     private RecordLog.Format log = RecordLog.Format.FAILURES;
     private Optional<Path> logFile = Optional.empty();
     private Duration statsInterval = Duration.ZERO;
+    private Optional<Endpoint.Tcp> metrics = Optional.empty();
+    private Optional<Endpoint.Unix> admin = Optional.empty();
+
+    private static Endpoint.Tcp tcp(Endpoint address) {
+        if (address instanceof Endpoint.Tcp tcp) {
+            return tcp;
+        }
+        throw new IllegalArgumentException(address + " is not a TCP address such as 127.0.0.1:9100");
+    }
+
+    /** Only a path has an owner and a mode. */
+    private static Endpoint.Unix unix(Endpoint address) {
+        if (address instanceof Endpoint.Unix unix) {
+            return unix;
+        }
+        throw new IllegalArgumentException(address + " is not the path of a Unix socket such as unix:/run/sluice.sock");
+    }
 
     void log(RecordLog.Format format) {
         log = format;
@@ -87,6 +115,8 @@ final class RelayDraft {
                 drainSpread,
                 exitIdleTime,
                 new RecordLog.Choice(log, logFile),
-                log == RecordLog.Format.JSON ? statsInterval : Duration.ZERO);
+                log == RecordLog.Format.JSON ? statsInterval : Duration.ZERO,
+                metrics,
+                admin);
     }
 }

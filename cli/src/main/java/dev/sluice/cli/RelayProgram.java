@@ -2,11 +2,15 @@ package dev.sluice.cli;
 
 import dev.sluice.io.Endpoint;
 import dev.sluice.relay.Changes;
+import dev.sluice.relay.LiveSession;
 import dev.sluice.relay.Relay;
+import dev.sluice.relay.RelayStats;
 import dev.sluice.relay.Service;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
@@ -17,14 +21,21 @@ final class RelayProgram {
     /** How soon a time that a reload has set is heeded. */
     private static final Duration SOON = Duration.ofSeconds(1);
 
+    private static final String AS_BEFORE = "all goes on as before";
+    private static final String ENDING = "ending; nothing is reloaded";
+
     private final Optional<Path> file;
     private final boolean printAddress;
     private final boolean verbose;
     private final Readiness readiness = Readiness.of(System.getenv());
 
     private volatile Settings settings;
-    private Relay relay;
+    private volatile Relay relay;
     private RecordLog log;
+    private Signals signals;
+    private volatile boolean ending;
+    private volatile int reloads;
+    private volatile int failedReloads;
 
     /** @param file where the settings are from, to be read again on SIGHUP; empty for a command line */
     RelayProgram(Settings settings, Optional<Path> file, boolean printAddress, boolean verbose) {
@@ -41,11 +52,14 @@ final class RelayProgram {
 
     /** Forwards until it is told to end. */
     void run() throws Exception {
-        Signals signals = Signals.handle(() -> settings.drainTimeout(), () -> {});
-        Signals.onHangUp(() -> hangUp(signals));
+        Names.heedTheRelay();
+        signals = Signals.handle(() -> settings.drainTimeout(), () -> {});
+        Signals.onHangUp(this::hangUp);
         try (RecordLog records = RecordLog.start(settings.log(), verbose);
-                Relay started = start(records)) {
-            awaitEnd(signals, started, records);
+                Running running = start(records)) {
+            Relay started = running.relay();
+            awaitEnd(started, records);
+            ending = true;
             readiness.stopping("draining");
             int cut = started.drain(settings.drainTimeout(), settings.drainSpread());
             if (settings.statsInterval().isPositive()) {
@@ -58,13 +72,44 @@ final class RelayProgram {
         }
     }
 
+    /** The relay, and those who tell of it until it has ended. */
+    private record Running(Relay relay, Optional<Metrics> metrics, Optional<Admin> admin) implements AutoCloseable {
+        @Override
+        public void close() {
+            // No method references: they would load what nobody has asked for.
+            if (admin.isPresent()) {
+                admin.get().close();
+            }
+            if (metrics.isPresent()) {
+                metrics.get().close();
+            }
+            relay.close();
+        }
+    }
+
     /** A SIGHUP that comes meanwhile waits. */
-    private synchronized Relay start(RecordLog records) throws Exception {
+    private synchronized Running start(RecordLog records) throws Exception {
         log = records;
         relay = Failure.reach(() -> Relay.start(settings.config().onEnd(records::add)));
+        Running running = new Running(relay, Optional.empty(), Optional.empty());
+        try {
+            if (settings.metrics().isPresent()) {
+                Metrics metrics =
+                        Failure.reach(() -> Metrics.serve(settings.metrics().get(), this));
+                running = new Running(relay, Optional.of(metrics), running.admin());
+                Console.say("metrics on " + metrics.address());
+            }
+            if (settings.admin().isPresent()) {
+                Admin admin = Failure.reach(() -> Admin.listen(settings.admin().get(), this));
+                running = new Running(relay, running.metrics(), Optional.of(admin));
+            }
+        } catch (Exception e) {
+            running.close();
+            throw e;
+        }
         announce(relay);
         readiness.ready(settings.toString());
-        return relay;
+        return running;
     }
 
     private void announce(Relay started) {
@@ -82,10 +127,10 @@ final class RelayProgram {
     }
 
     /** Until a signal asks for a drain, or nobody has come for long enough. */
-    private void awaitEnd(Signals signals, Relay started, RecordLog records) throws Exception {
+    private void awaitEnd(Relay started, RecordLog records) throws Exception {
         Idle idle = new Idle(started);
         long lastStats = System.nanoTime();
-        while (!await(signals)) {
+        while (!await()) {
             Settings now = settings;
             long statsNanos = now.statsInterval().toNanos();
             if (statsNanos > 0 && System.nanoTime() - lastStats >= statsNanos) {
@@ -99,7 +144,7 @@ final class RelayProgram {
         }
     }
 
-    private boolean await(Signals signals) throws InterruptedException {
+    private boolean await() throws InterruptedException {
         Optional<Duration> pause = Stream.of(
                         settings.statsInterval(),
                         settings.exitIdleTime().dividedBy(4),
@@ -113,20 +158,73 @@ final class RelayProgram {
         return signals.awaitDrain(pause.get());
     }
 
-    private synchronized void hangUp(Signals signals) {
-        if (relay == null || signals.draining()) {
-            Console.say("SIGHUP: ending; nothing is reloaded");
-            return;
+    private void hangUp() {
+        again("SIGHUP");
+    }
+
+    /** What SIGHUP does, and what came of it. */
+    String reload() {
+        List<String> said = again("admin");
+        return failed(said) ? Admin.ERROR + String.join("; ", said) : said.getFirst();
+    }
+
+    private static boolean failed(List<String> said) {
+        return said.getLast().equals(AS_BEFORE) || said.getLast().equals(ENDING);
+    }
+
+    /** Reads the configuration again, and says so. */
+    private synchronized List<String> again(String who) {
+        List<String> said = new ArrayList<>();
+        if (relay == null || draining()) {
+            said.add(ENDING);
+        } else {
+            readiness.reloading();
+            try {
+                said.add(file.isPresent() ? "reloaded: " + reload(file.get()) : reopen());
+                reloads++;
+            } catch (Exception e) {
+                failedReloads++;
+                said.addAll(complaints(e));
+                said.add(AS_BEFORE);
+            } finally {
+                readiness.ready(settings.toString());
+            }
         }
-        readiness.reloading();
-        try {
-            Console.say("SIGHUP: " + (file.isPresent() ? "reloaded: " + reload(file.get()) : reopen()));
-        } catch (Exception e) {
-            complaints(e).forEach(line -> Console.say("SIGHUP: " + line));
-            Console.say("SIGHUP: all goes on as before");
-        } finally {
-            readiness.ready(settings.toString());
-        }
+        said.forEach(line -> Console.say(who + ": " + line));
+        return said;
+    }
+
+    /** What SIGTERM does. */
+    String drain() {
+        return signals.drain("admin")
+                ? "draining for at most " + settings.drainTimeout().toMillis() / 1000.0 + " s"
+                : Admin.ERROR + "draining already";
+    }
+
+    /** What is in force, as JSON. */
+    String config() {
+        return settings.toJson(file);
+    }
+
+    RelayStats stats() {
+        return relay.stats();
+    }
+
+    Collection<LiveSession> live() {
+        return relay.live();
+    }
+
+    /** Whether the end has begun. */
+    boolean draining() {
+        return ending || signals.draining();
+    }
+
+    int reloads() {
+        return reloads;
+    }
+
+    int failedReloads() {
+        return failedReloads;
     }
 
     private static List<String> complaints(Exception e) {
@@ -138,6 +236,7 @@ final class RelayProgram {
     private String reload(Path from) throws IOException, BadConfiguration {
         Settings before = settings;
         Settings next = ConfigFile.read(from, System.getenv(), passed());
+        next.requireSamePlaces(before);
         LogSink sink = next.log().open();
         Changes changes;
         try {

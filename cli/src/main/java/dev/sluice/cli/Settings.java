@@ -4,8 +4,11 @@ import dev.sluice.io.Endpoint;
 import dev.sluice.relay.RelayConfig;
 import dev.sluice.relay.Service;
 import dev.sluice.relay.Target;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 
 /**
  * Everything that {@code sluice relay} is told, by a file or by its command line.
@@ -16,6 +19,8 @@ import java.util.List;
  * @param exitIdleTime end after so long without connections; zero for never
  * @param log what is recorded of connections, and where
  * @param statsInterval how often the counters are logged; zero for never
+ * @param metrics where Prometheus may ask
+ * @param admin where the operator may ask
  */
 record Settings(
         RelayConfig config,
@@ -23,7 +28,9 @@ record Settings(
         Duration drainSpread,
         Duration exitIdleTime,
         RecordLog.Choice log,
-        Duration statsInterval) {
+        Duration statsInterval,
+        Optional<Endpoint.Tcp> metrics,
+        Optional<Endpoint.Unix> admin) {
 
     /** Whether all but the services is the same. */
     boolean likeButServices(Settings other) {
@@ -33,7 +40,49 @@ record Settings(
                 other.drainSpread,
                 other.exitIdleTime,
                 other.log,
-                other.statsInterval));
+                other.statsInterval,
+                other.metrics,
+                other.admin));
+    }
+
+    /**
+     * Whoever asks for metrics, or as the operator, asks in the same place as before.
+     *
+     * @throws IllegalArgumentException if not
+     */
+    void requireSamePlaces(Settings before) {
+        requireSame("metrics", before.metrics, metrics);
+        requireSame("admin", before.admin, admin);
+    }
+
+    private static void requireSame(String key, Optional<? extends Endpoint> before, Optional<? extends Endpoint> now) {
+        if (!before.equals(now)) {
+            throw new IllegalArgumentException(key + " can't change while a relay runs: it is "
+                    + before.map(Endpoint::toString).orElse("not there") + ", not "
+                    + now.map(Endpoint::toString).orElse("absent"));
+        }
+    }
+
+    /** What is in force, in one line, without what a service does in detail. */
+    String toJson(Optional<Path> file) {
+        return Json.object(json -> {
+            if (file.isPresent()) {
+                json.writeStringField("file", file.get().toAbsolutePath().toString());
+            }
+            json.writeStringField("drainTimeout", drainTimeout.toString());
+            json.writeNumberField("threads", config.threads());
+            json.writeNumberField("maxConnections", config.maxConnections());
+            json.writeStringField("log", log.format().name().toLowerCase(Locale.ROOT));
+            json.writeArrayFieldStart("services");
+            for (Service service : config.services()) {
+                json.writeStartObject();
+                json.writeStringField("service", service.name());
+                Json.strings(json, "listen", service.listen());
+                Json.strings(json, "targets", targets(service));
+                json.writeEndObject();
+            }
+            json.writeEndArray();
+        });
     }
 
     /** Where a service's connections go to, for people. */

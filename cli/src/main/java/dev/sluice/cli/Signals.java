@@ -52,16 +52,27 @@ final class Signals {
     }
 
     private void received(Signal signal) {
-        if (!first.compareAndSet(false, true)) {
+        if (!drain("SIG" + signal.getName(), "another signal stops at once")) {
             Runtime.getRuntime().halt(Failure.SIGNALLED + signal.getNumber());
         }
-        Console.say("SIG" + signal.getName() + ": draining for at most "
-                + timeout.get().toMillis() / 1000.0 + " s; another signal stops at once");
-        onDrain.run();
-        drain.countDown();
     }
 
-    /** Whether the first signal has come. */
+    /** The same without a signal; false if a drain has begun already. */
+    boolean drain(String who) {
+        return drain(who, "a signal stops at once");
+    }
+
+    private boolean drain(String who, String otherwise) {
+        if (!first.compareAndSet(false, true)) {
+            return false;
+        }
+        Console.say(who + ": draining for at most " + timeout.get().toMillis() / 1000.0 + " s; " + otherwise);
+        onDrain.run();
+        drain.countDown();
+        return true;
+    }
+
+    /** Whether a drain has been asked for. */
     boolean draining() {
         return first.get();
     }

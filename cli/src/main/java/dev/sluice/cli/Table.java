@@ -15,6 +15,11 @@ final class Table {
     }
 
     void print() {
+        lines().forEach(Console::print);
+    }
+
+    List<String> lines() {
+        List<String> lines = new ArrayList<>();
         int columns = rows.stream().mapToInt(row -> row.length).max().orElse(0);
         int[] widths = new int[columns];
         for (String[] row : rows) {
@@ -27,7 +32,8 @@ final class Table {
             for (int i = 0; i < row.length; i++) {
                 line.append(row[i]).repeat(' ', widths[i] - row[i].length()).append(GAP);
             }
-            Console.print(line.toString().stripTrailing());
+            lines.add(line.toString().stripTrailing());
         }
+        return lines;
     }
 }

@@ -28,6 +28,10 @@ class UsageTest {
             relay --config x :0 :1                  | the file says where to listen
             relay --config x --tries 5              | into the file instead of --tries
             relay :0 :1 --accept-proxy example.com  | bad address range 'example.com'
+            relay :0 :1 --metrics unix:/x           | not a TCP address
+            relay :0 :1 --admin :1                  | not the path of a Unix socket
+            relay :0 :1 --admin unix:@x             | not the path of a Unix socket
+            top                                     | ADMIN
             relay :0 :1 --proxy-protocol v3         | v3' is not one of none, v1, v2
             record :0 :1                            | FILE
             send --sha256 - 127.0.0.1:1             | '-'

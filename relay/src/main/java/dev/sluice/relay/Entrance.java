@@ -38,6 +38,8 @@ final class Entrance {
     private volatile int waitingCount;
 
     private final LongAdder refused = new LongAdder();
+    private final LongAdder toTarget = new LongAdder();
+    private final LongAdder toClient = new LongAdder();
 
     /** From now on, also for those who wait; then {@link #admit} is due. */
     synchronized void serve(Serving serving) {
@@ -156,7 +158,14 @@ final class Entrance {
         return waited;
     }
 
-    /** The session is over: its place is free. */
+    /** The session is over. */
+    void ended(Session session, SessionRecord record) {
+        toTarget.add(record.toTarget().bytes());
+        toClient.add(record.toClient().bytes());
+        leave(session);
+    }
+
+    /** Its place is free. */
     void leave(Session session) {
         synchronized (this) {
             forget(session);
@@ -178,7 +187,7 @@ final class Entrance {
 
     RelayStats.OfService stats(String name) {
         synchronized (this) {
-            return new RelayStats.OfService(name, taken, waiting.size(), refused.sum());
+            return new RelayStats.OfService(name, taken, waiting.size(), refused.sum(), toTarget.sum(), toClient.sum());
         }
     }
 }

@@ -211,12 +211,13 @@ public final class Relay implements AutoCloseable {
 
     /** On the session's loop: it is over, both its sockets are closed. */
     void ended(Session session, SessionRecord record) {
+        // First, so that who reads the counters before the connections alive counts no byte twice.
+        sessions.remove(session);
         counters.ended(record);
         session.acceptor().ended();
-        session.entrance().leave(session);
+        session.entrance().ended(session, record);
         placeFree();
         records.add(record);
-        sessions.remove(session);
         loops.leave(session.loop());
         if (alive.decrementAndGet() == 0) {
             lock.lock();
@@ -253,7 +254,10 @@ public final class Relay implements AutoCloseable {
         return alive.get();
     }
 
-    /** The connections that are alive, in no order; each line is right in itself. */
+    /**
+     * The connections that are alive, in no order; each line is right in itself. One that ends after {@link #stats} was
+     * called, and before this, is in neither; none is in both.
+     */
     public Collection<LiveSession> live() {
         return sessions.stream().map(Session::live).toList();
     }

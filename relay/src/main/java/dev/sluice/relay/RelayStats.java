@@ -56,8 +56,11 @@ public record RelayStats(
      * @param active how many connections have a place in it
      * @param waiting how many wait for one, or for one at a target
      * @param refused how many were reset for a limit of the service
+     * @param bytesToTarget what targets' sockets have accepted of its connections
+     * @param bytesToClient what clients' sockets have accepted
      */
-    public record OfService(String service, int active, int waiting, long refused) {}
+    public record OfService(
+            String service, int active, int waiting, long refused, long bytesToTarget, long bytesToClient) {}
 
     /**
      * One listener.
