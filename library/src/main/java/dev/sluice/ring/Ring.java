@@ -66,7 +66,7 @@ public final class Ring implements AutoCloseable {
         this.poller = setup.has(SetupFlag.SQPOLL);
         this.argument = arena.allocate(Rings.GETEVENTS_SIZE + 16, 8);
         this.cell = Rings.cell(arena);
-        this.known = arena.allocate(Rings.UPDATE_SIZE, 8);
+        this.known = arena.allocate(Rings.RSRC_UPDATE_SIZE, 8);
         this.registry = new RingRegistry(this, fd, arena);
         try {
             use(Queues.map(fd, params, setup));

@@ -16,7 +16,6 @@ public final class Rings {
     private static final long IO_URING_REGISTER = 427;
 
     public static final long PARAMS_SIZE = 120;
-    public static final long UPDATE_SIZE = 16;
     public static final long PARAMS_SQ_ENTRIES = 0;
     public static final long PARAMS_CQ_ENTRIES = 4;
     public static final long PARAMS_FLAGS = 8;
