@@ -191,7 +191,7 @@ public final class Rings {
      * Makes the ring known to the calling thread by a number of its own, which saves each {@link #enter} the look-up in a
      * table that all threads share; with {@link #IORING_ENTER_REGISTERED_RING}. Since 5.18, for 16 rings of a thread.
      *
-     * @param update memory of {@link #UPDATE_SIZE} bytes, which holds the number afterwards, and is what {@link #forget} needs
+     * @param update memory of {@link #RSRC_UPDATE_SIZE} bytes, which holds the number afterwards, and is what {@link #forget} needs
      * @return the number, or negative
      */
     public static int know(int ring, MemorySegment update) {
