@@ -41,7 +41,8 @@ final class DnsServer {
             hosts.append(address).append(' ').append(HOST).append('\n');
         }
         Files.writeString(directory.resolve("hosts"), hosts);
-        if (dnsmasq == null) {
+        if (dnsmasq == null || !dnsmasq.isAlive()) {
+            // One that has just been started would die of the signal.
             start();
         } else {
             signal("HUP");
@@ -104,7 +105,6 @@ final class DnsServer {
             for (int i = 0; i < 20; i++) {
                 require(who(relay) == 2, "no name server any more: the last good answer serves");
             }
-            start();
             say("127.0.0.2");
             await(relay, 1, "the name server is back");
             say();
