@@ -1,6 +1,7 @@
 package dev.sluice.examples;
 
 import dev.sluice.net.StreamSocket;
+import dev.sluice.ring.SharedRing;
 import dev.sluice.send.BufferLease;
 import dev.sluice.send.BufferPool;
 import dev.sluice.send.SendReceipt;
@@ -40,6 +41,14 @@ public final class Frames {
             }
             case QUARANTINED -> false;
         };
+    }
+
+    /** The same through the ring, and then the socket is closed. */
+    public static boolean sendByRing(StreamSocket socket, BufferLease frame, Duration patience) throws Exception {
+        try (ZeroCopySender sender =
+                ZeroCopySender.over(socket).by(SharedRing.shared().sends()).open()) {
+            return sendAndWait(sender, frame, patience);
+        }
     }
 
     /** A header of eight bytes by copy and the frame behind it by zero copy, and the word of the peer's TCP that it has both. */

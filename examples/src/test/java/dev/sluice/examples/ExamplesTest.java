@@ -110,6 +110,16 @@ class ExamplesTest {
                     Channels.newChannel(new ByteArrayInputStream(film)), StreamSocket.connect(listener.endpoint()));
             assertThat(Arrays.mismatch(seen.get(), film)).isEqualTo(-1);
 
+            CompletableFuture<byte[]> one = CompletableFuture.supplyAsync(() -> readAll(listener), THREADS);
+            try (BufferPool pool = BufferPool.open(100_000, 1)) {
+                assertThat(Frames.sendByRing(
+                                StreamSocket.connect(listener.endpoint()),
+                                pool.lease().put(Arrays.copyOf(film, 100_000)),
+                                Duration.ofSeconds(10)))
+                        .isTrue();
+            }
+            assertThat(Arrays.mismatch(one.get(), Arrays.copyOf(film, 100_000))).isEqualTo(-1);
+
             try (BufferPool pool = BufferPool.open(100_000, 2);
                     StreamSocket socket = StreamSocket.connect(listener.endpoint());
                     StreamSocket peer = listener.accept();
