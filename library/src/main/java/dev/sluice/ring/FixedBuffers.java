@@ -3,30 +3,28 @@ package dev.sluice.ring;
 import dev.sluice.send.ZeroCopyCalls;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.BitSet;
 
 /** The table of registered memory of a shared ring: the kernel need not look up and pin the pages at every call. */
 final class FixedBuffers {
     private static final int SIZE = 256;
 
-    private final BitSet taken = new BitSet();
-    private boolean available;
+    private final Places places = new Places(SIZE);
 
     /** On the ring's thread. */
     void register(Ring ring) {
         try {
             ring.registry().emptyBuffers(SIZE);
-            available = true;
+            places.open();
         } catch (IOException e) {
-            available = false;
+            // Then nobody has a place.
         }
     }
 
     /** The index of the memory from now on, or {@link ZeroCopyCalls#UNREGISTERED}. */
     int add(SharedRing ring, MemorySegment memory) throws IOException {
-        int index = take();
-        if (index == ZeroCopyCalls.UNREGISTERED) {
-            return index;
+        int index = places.take();
+        if (index == Places.NONE) {
+            return ZeroCopyCalls.UNREGISTERED;
         }
         Update update = new Update(ring, memory, index);
         ring.thread().submit(update);
@@ -34,7 +32,7 @@ final class FixedBuffers {
             ring.thread().await(update, Long.MAX_VALUE);
         } finally {
             if (!update.made) {
-                give(index);
+                places.give(index);
             }
         }
         return update.made ? index : ZeroCopyCalls.UNREGISTERED;
@@ -43,7 +41,7 @@ final class FixedBuffers {
     /** Does not wait: who gets the index next comes behind us in the queue. */
     void remove(SharedRing ring, int index) {
         ring.thread().submit(new Update(ring, MemorySegment.NULL, index));
-        give(index);
+        places.give(index);
     }
 
     /** No request does this: what is done is done on the way to one that does nothing. */
@@ -70,18 +68,5 @@ final class FixedBuffers {
                 made = false;
             }
         }
-    }
-
-    private synchronized int take() {
-        int index = available ? taken.nextClearBit(0) : SIZE;
-        if (index == SIZE) {
-            return ZeroCopyCalls.UNREGISTERED;
-        }
-        taken.set(index);
-        return index;
-    }
-
-    private synchronized void give(int index) {
-        taken.clear(index);
     }
 }

@@ -6,32 +6,34 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import java.util.BitSet;
 
 /** The table of registered files of a shared ring: the kernel need not look up and count what is in it at every call. */
 final class FixedFiles {
-    static final int NONE = -1;
+    static final int NONE = Places.NONE;
     private static final int SIZE = 1024;
-    private static final MemorySegment NOBODY = Arena.global().allocateFrom(JAVA_INT, NONE);
 
-    private final BitSet taken = new BitSet();
-    private boolean available;
+    /** What the kernel takes for no file. */
+    private static final int EMPTY = -1;
+
+    private static final MemorySegment NOBODY = Arena.global().allocateFrom(JAVA_INT, EMPTY);
+
+    private final Places places = new Places(SIZE);
 
     /** On the ring's thread. */
     void register(Ring ring) {
         int[] empty = new int[SIZE];
-        Arrays.fill(empty, NONE);
+        Arrays.fill(empty, EMPTY);
         try {
             ring.registry().files(empty);
-            available = true;
+            places.open();
         } catch (IOException e) {
-            available = false;
+            // Then nobody has a place.
         }
     }
 
     /** The index of the descriptor from now on, or {@link #NONE}. */
     int add(SharedRing ring, int fd) throws IOException {
-        int index = take();
+        int index = places.take();
         if (index == NONE) {
             return NONE;
         }
@@ -40,14 +42,14 @@ final class FixedFiles {
                 return index;
             }
         }
-        give(index);
+        places.give(index);
         return NONE;
     }
 
     /** Does not wait: who gets the index next comes behind us in the queue. */
     void remove(SharedRing ring, int index) {
         ring.thread().submit(new Update(NOBODY, index));
-        give(index);
+        places.give(index);
     }
 
     private static final class Update extends Request {
@@ -63,21 +65,5 @@ final class FixedFiles {
         void fill(Submission submission) {
             submission.updateFiles(number, index);
         }
-    }
-
-    private synchronized int take() {
-        if (!available) {
-            return NONE;
-        }
-        int index = taken.nextClearBit(0);
-        if (index == SIZE) {
-            return NONE;
-        }
-        taken.set(index);
-        return index;
-    }
-
-    private synchronized void give(int index) {
-        taken.clear(index);
     }
 }

@@ -25,7 +25,8 @@ import java.util.Locale;
 
 /**
  * A file that is read and written at offsets, by any number of threads at once, each of which parks until its call is done;
- * no carrier of virtual threads and no pool thread is held meanwhile. What the page cache has is read without the ring. There is no position to move; {@link #channel} has one.
+ * no carrier of virtual threads and no pool thread is held meanwhile. What the page cache has is read without the ring. There
+ * is no position to move; {@link #channel} has one.
  *
  * <p>Direct buffers go to the kernel as they are: while a call lasts nobody may close the arena of one. Others are copied
  * through a buffer of the library. An interrupt cancels a call that has not begun, with

@@ -127,14 +127,7 @@ final class RingStream implements SocketStream {
 
     private int reading(String call, long deadline, int readiness, Making making) throws IOException {
         while (true) {
-            OnDescriptor request = making.request();
-            descriptor.claimReading(request);
-            int result;
-            try {
-                result = perform(request, deadline);
-            } finally {
-                descriptor.unclaimReading();
-            }
+            int result = perform(making.request(), true, deadline);
             if (result >= 0) {
                 return result;
             }
@@ -183,13 +176,7 @@ final class RingStream implements SocketStream {
                     submission.send(descriptor.fd(), memory, 0);
                 }
             };
-            descriptor.claimWriting(request);
-            int result;
-            try {
-                result = perform(request, deadline);
-            } finally {
-                descriptor.unclaimWriting();
-            }
+            int result = perform(request, false, deadline);
             Reference.reachabilityFence(buffer);
             if (result >= 0) {
                 return result;
@@ -225,21 +212,7 @@ final class RingStream implements SocketStream {
                 submission.poll(descriptor.fd(), events);
             }
         };
-        if (reading) {
-            descriptor.claimReading(request);
-        } else {
-            descriptor.claimWriting(request);
-        }
-        int result;
-        try {
-            result = perform(request, deadline);
-        } finally {
-            if (reading) {
-                descriptor.unclaimReading();
-            } else {
-                descriptor.unclaimWriting();
-            }
-        }
+        int result = perform(request, reading, deadline);
         if (result < 0 && result != -Errno.EINTR) {
             throw failure("poll", result);
         }
@@ -258,6 +231,24 @@ final class RingStream implements SocketStream {
     private void enter() throws ClosedChannelException {
         if (!descriptor.acquire()) {
             throw new ClosedChannelException();
+        }
+    }
+
+    /** As the one reader, or the one writer, of the socket. */
+    private int perform(OnDescriptor request, boolean reading, long deadline) throws IOException {
+        if (reading) {
+            descriptor.claimReading(request);
+        } else {
+            descriptor.claimWriting(request);
+        }
+        try {
+            return perform(request, deadline);
+        } finally {
+            if (reading) {
+                descriptor.unclaimReading();
+            } else {
+                descriptor.unclaimWriting();
+            }
         }
     }
 

@@ -208,13 +208,9 @@ final class RingThread {
     }
 
     private void step() throws IOException {
-        if (!listening) {
-            if (ring.room() > 0) {
-                ring.next()
-                        .pollMultishot(wakeUp, Polling.EPOLLIN | Polling.EPOLLET)
-                        .id(WAKE_UP);
-                listening = true;
-            }
+        if (!listening && ring.room() > 0) {
+            ring.next().pollMultishot(wakeUp, Polling.EPOLLIN | Polling.EPOLLET).id(WAKE_UP);
+            listening = true;
         }
         if (closing && !cancelled && ring.room() > 0) {
             ring.next().cancelAll().id(NOBODY);

@@ -79,12 +79,16 @@ final class Entrance {
 
     /** For one connection; null for no limit. */
     synchronized Rate rateToTarget() {
-        return limits.byteRate() == 0 ? bytesToTarget : new Rate(limits.byteRate(), bytesToTarget);
+        return rate(bytesToTarget);
     }
 
     /** For one connection; null for no limit. */
     synchronized Rate rateToClient() {
-        return limits.byteRate() == 0 ? bytesToClient : new Rate(limits.byteRate(), bytesToClient);
+        return rate(bytesToClient);
+    }
+
+    private Rate rate(Rate ofService) {
+        return limits.byteRate() == 0 ? ofService : new Rate(limits.byteRate(), ofService);
     }
 
     /** By the session's loop: lets it in, for the first time or to the next target, or has it wait. */
@@ -106,10 +110,7 @@ final class Entrance {
     }
 
     private boolean enter(Session session) {
-        if (!session.placed && limits.maxConnections() > 0 && taken >= limits.maxConnections()) {
-            return false;
-        }
-        if (!session.order().next()) {
+        if (noPlace(session) || !session.order().next()) {
             return false;
         }
         if (!session.placed) {
@@ -117,6 +118,10 @@ final class Entrance {
             taken++;
         }
         return true;
+    }
+
+    private boolean noPlace(Session session) {
+        return !session.placed && limits.maxConnections() > 0 && taken >= limits.maxConnections();
     }
 
     private void forget(Session session) {
@@ -137,8 +142,7 @@ final class Entrance {
         Iterator<Session> inOrder = waiting.iterator();
         while (inOrder.hasNext()) {
             Session session = inOrder.next();
-            boolean serviceFull = !session.placed && limits.maxConnections() > 0 && taken >= limits.maxConnections();
-            if (!serviceFull && !full.contains(session.order().group())) {
+            if (!noPlace(session) && !full.contains(session.order().group())) {
                 if (enter(session)) {
                     inOrder.remove();
                     admitted.add(session);

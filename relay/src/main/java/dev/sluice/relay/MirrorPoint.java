@@ -10,6 +10,7 @@ import dev.sluice.loop.Mirror;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
@@ -54,7 +55,7 @@ final class MirrorPoint {
      */
     static List<MirrorPoint> of(Service service, List<MirrorPoint> before, Map<Endpoint, Upstream> known)
             throws IOException {
-        List<MirrorPoint> points = new java.util.ArrayList<>();
+        List<MirrorPoint> points = new ArrayList<>();
         for (Mirroring mirroring : service.mirrors()) {
             MirrorPoint same = before.stream()
                     .filter(point -> point.mirroring.equals(mirroring) && !points.contains(point))
@@ -67,14 +68,7 @@ final class MirrorPoint {
 
     private static MirrorPoint begin(Mirroring mirroring, Map<Endpoint, Upstream> known) throws IOException {
         return switch (mirroring) {
-            case MirrorTargets to ->
-                new MirrorPoint(
-                        to,
-                        new Upstreams(
-                                to.targets(),
-                                to.targets().targets().stream()
-                                        .map(target -> known.get(target.endpoint()))
-                                        .toList()));
+            case MirrorTargets to -> new MirrorPoint(to, new Upstreams(to.targets(), known));
             case RecordingPlan plan -> {
                 if (!Files.isDirectory(plan.directory())) {
                     throw new SluiceException(

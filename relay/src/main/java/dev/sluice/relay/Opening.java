@@ -12,6 +12,7 @@ import dev.sluice.relay.Peeked.Rejected;
 import dev.sluice.relay.SessionRecord.End;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.function.Consumer;
 
 /**
  * How a connection begins: what its client has to say before a target can be chosen, if the service asks for anything.
@@ -79,30 +80,29 @@ final class Opening {
             caller.notOpened(End.REFUSED, peer + " is not trusted to send PROXY headers");
             return;
         }
-        FirstBytes<ProxyHeader> first = new FirstBytes<>(
-                socket,
-                loop,
+        read(
                 new Expected<>("the PROXY header", ProxyHeader.MAX_LENGTH, ProxyHeader::parse, accept.timeout()),
-                found -> {
-                    header = found;
-                    start();
-                },
-                caller::notOpened);
-        reading = first;
-        first.look();
+                found -> header = found);
     }
 
     private void readServerName(ServerNames names) throws IOException {
-        FirstBytes<String> first = new FirstBytes<>(
-                socket,
-                loop,
+        read(
                 new Expected<>(
                         "the TLS ClientHello",
                         ClientHello.MAX_LENGTH,
                         bytes -> serverName(bytes, names.onlyThese()),
                         names.timeout()),
+                found -> serverName = found);
+    }
+
+    /** Goes on with the next step when it has been found. */
+    private <T> void read(Expected<T> expected, Consumer<T> keep) throws IOException {
+        FirstBytes<T> first = new FirstBytes<>(
+                socket,
+                loop,
+                expected,
                 found -> {
-                    serverName = found;
+                    keep.accept(found);
                     start();
                 },
                 caller::notOpened);

@@ -39,10 +39,7 @@ final class Serving {
         Map<TargetGroup, Upstreams> groups = new HashMap<>();
         for (TargetGroup group : service.choices()) {
             Upstreams same = before == null ? null : before.groups.get(group);
-            List<Upstream> inOrder = group.targets().stream()
-                    .map(target -> known.get(target.endpoint()))
-                    .toList();
-            groups.put(group, same != null ? same : new Upstreams(group, inOrder));
+            groups.put(group, same != null ? same : new Upstreams(group, known));
         }
         return new Serving(service, groups, before == null ? new Entrance() : before.entrance, mirrors);
     }

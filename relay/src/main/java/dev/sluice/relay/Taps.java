@@ -74,23 +74,23 @@ final class Taps {
                                             one,
                                             loop,
                                             taps::changed,
-                                            plan.name(Map.of(
-                                                    "session",
-                                                    session,
-                                                    "direction",
-                                                    one.word(),
-                                                    "service",
-                                                    serving.service().name(),
-                                                    "start",
-                                                    TIME.format(start),
-                                                    "client",
-                                                    client.toString())));
+                                            plan.name(words(session, one, start, serving, client)));
                             });
                 }
             }
         }
         taps.begin(ConnectionTap.class);
         return taps;
+    }
+
+    private static Map<String, String> words(
+            String session, Directions direction, Instant start, Serving serving, Endpoint client) {
+        return Map.of(
+                "session", session,
+                "direction", direction.word(),
+                "service", serving.service().name(),
+                "start", TIME.format(start),
+                "client", client.toString());
     }
 
     private void begin(Class<? extends Tap> kind) {
@@ -124,8 +124,7 @@ final class Taps {
     }
 
     private static SluiceException late(Tap tap, Duration patience) {
-        return new SluiceException(
-                tap.point.mirroring().name() + ": not there after " + patience + "", "", Errno.ETIMEDOUT);
+        return new SluiceException(tap.point.mirroring().name() + ": not there after " + patience, "", Errno.ETIMEDOUT);
     }
 
     private void changed() {

@@ -3,6 +3,7 @@ package dev.sluice.relay;
 import dev.sluice.io.Endpoint;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
 import java.util.function.IntPredicate;
 
 /** The targets of a group at work. */
@@ -11,10 +12,12 @@ final class Upstreams {
     private final List<Upstream> upstreams;
     private final Balancer balancer;
 
-    /** @param upstreams the targets of the group, in its order */
-    Upstreams(TargetGroup group, List<Upstream> upstreams) {
+    /** @param known the targets of all groups, by their address */
+    Upstreams(TargetGroup group, Map<Endpoint, Upstream> known) {
         this.group = group;
-        this.upstreams = upstreams;
+        this.upstreams = group.targets().stream()
+                .map(target -> known.get(target.endpoint()))
+                .toList();
         this.balancer = Balancer.of(
                 group.balance(), group.targets(), i -> upstreams.get(i).load());
     }
