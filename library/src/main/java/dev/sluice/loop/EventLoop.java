@@ -41,8 +41,10 @@ public final class EventLoop implements Executor, AutoCloseable {
     private volatile boolean stopped;
     private boolean released;
 
-    /** Of this thread alone: pumps to be stepped in turn, and timers. */
+    /** Of this thread alone: pumps to be stepped in turn, those that may take long, and timers. */
     private final ArrayDeque<Runnable> turns = new ArrayDeque<>();
+
+    private final ArrayDeque<Runnable> longTurns = new ArrayDeque<>();
 
     private final PriorityQueue<Timer> timers = new PriorityQueue<>();
 
@@ -144,6 +146,18 @@ public final class EventLoop implements Executor, AutoCloseable {
         }
     }
 
+    /**
+     * As {@link #execute}, for what moves a lot at a time. Between any two of these the loop looks who has become ready, so
+     * nobody's message waits for more than one of them, however many streams of bulk there are.
+     */
+    void executeLong(Runnable task) {
+        if (inLoop() && !stopped) {
+            longTurns.addLast(task);
+        } else {
+            execute(task);
+        }
+    }
+
     /** Runs the task on the loop's thread after the delay, to the millisecond. */
     public Timer schedule(long delayNanos, Runnable task) {
         Timer timer = new Timer(this, System.nanoTime() + delayNanos, task);
@@ -239,6 +253,9 @@ public final class EventLoop implements Executor, AutoCloseable {
             for (int i = turns.size(); i > 0; i--) {
                 runSafely(turns.pollFirst());
             }
+            if (!longTurns.isEmpty()) {
+                runSafely(longTurns.pollFirst());
+            }
             Runnable task;
             for (int i = 0; i < EVENTS_PER_WAIT && (task = tasks.poll()) != null; i++) {
                 runSafely(task);
@@ -270,7 +287,7 @@ public final class EventLoop implements Executor, AutoCloseable {
     }
 
     private int timeout() {
-        if (!turns.isEmpty() || !tasks.isEmpty()) {
+        if (!turns.isEmpty() || !longTurns.isEmpty() || !tasks.isEmpty()) {
             return 0;
         }
         Timer next = timers.peek();

@@ -95,7 +95,7 @@ public final class Pump implements Runnable, Waiter {
     /** Takes the first step, and all others without the caller, who is told of the end by {@code onEnd}. */
     public void start() {
         if (attach()) {
-            dispatch();
+            dispatch(flow.bulk());
         }
     }
 
@@ -174,7 +174,7 @@ public final class Pump implements Runnable, Waiter {
             int now = state.get();
             if (now == IDLE) {
                 if (state.compareAndSet(IDLE, RUNNING)) {
-                    dispatch();
+                    dispatch(flow.bulk());
                     return;
                 }
             } else if (now != RUNNING || state.compareAndSet(RUNNING, AGAIN)) {
@@ -193,11 +193,13 @@ public final class Pump implements Runnable, Waiter {
         }
     }
 
-    private void dispatch() {
+    private void dispatch(boolean takesLong) {
         if (onCaller()) {
             LockSupport.unpark(caller);
         } else if (flow.blocking()) {
             BlockingPool.shared().execute(this);
+        } else if (takesLong) {
+            loop.executeLong(this);
         } else {
             loop.execute(this);
         }
@@ -214,7 +216,7 @@ public final class Pump implements Runnable, Waiter {
                 return;
             }
             if (outcome == Flow.Outcome.MORE) {
-                dispatch();
+                dispatch(true);
                 return;
             }
         } while (!state.compareAndSet(RUNNING, IDLE) && again());

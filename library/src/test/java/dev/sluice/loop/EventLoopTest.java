@@ -3,7 +3,12 @@ package dev.sluice.loop;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.internal.fd.Descriptors;
+import dev.sluice.pipe.KernelPipe;
 import dev.sluice.testkit.LeakCheck;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -32,6 +37,14 @@ class EventLoopTest {
     @AfterEach
     void close() {
         loop.close();
+    }
+
+    private static void write(KernelPipe pipe) {
+        try {
+            pipe.sink().write(ByteBuffer.wrap(new byte[1]));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private void barrier() throws InterruptedException {
@@ -119,6 +132,29 @@ class EventLoopTest {
         assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
         assertThat(fired).hasSize(1);
         assertThat(fired.getFirst()).isGreaterThanOrEqualTo(100_000_000L);
+    }
+
+    @Test
+    @DisplayName("S37: who becomes ready waits for one of the turns that take long, not for all of them")
+    void longTurnsLetOthersThrough() throws Exception {
+        List<String> order = Collections.synchronizedList(new ArrayList<>());
+        CountDownLatch ended = new CountDownLatch(1);
+        try (KernelPipe pipe = KernelPipe.open()) {
+            Watch watch = Watch.of(Descriptors.source(pipe.source()), loop);
+            watch.clear(Watch.READ);
+            assertThat(watch.arm(Watch.READ, () -> loop.execute(() -> order.add("message"))))
+                    .isTrue();
+            loop.execute(() -> {
+                loop.executeLong(() -> {
+                    order.add("first");
+                    write(pipe);
+                });
+                loop.executeLong(() -> order.add("second"));
+                loop.executeLong(ended::countDown);
+            });
+            assertThat(ended.await(10, TimeUnit.SECONDS)).isTrue();
+        }
+        assertThat(order).containsExactly("first", "message", "second");
     }
 
     @Test
