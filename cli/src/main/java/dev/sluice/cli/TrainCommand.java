@@ -3,58 +3,76 @@ package dev.sluice.cli;
 import dev.sluice.io.Endpoint;
 import dev.sluice.net.StreamListener;
 import dev.sluice.net.StreamSocket;
-import dev.sluice.relay.Relay;
-import dev.sluice.relay.RelayConfig;
-import dev.sluice.relay.Service;
+import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
-/** Does once what a relay does when it starts, so that the launcher can have the JVM remember it (an AOT cache). */
+/** Relays one connection, so that the launcher can have the JVM remember how a relay starts (an AOT cache). */
 @Command(name = TrainCommand.NAME, hidden = true, description = "What the launcher trains the JVM with.")
 final class TrainCommand implements Callable<Integer> {
     static final String NAME = "train";
 
+    private static final Endpoint ANYWHERE = new Endpoint.Tcp("127.0.0.1", 0);
     private static final int BULK = 1 << 20;
-
-    @Spec
-    private CommandSpec command;
+    private static final int TRIES = 50;
 
     @Override
     public Integer call() throws Exception {
-        Endpoint anywhere = new Endpoint.Tcp("127.0.0.1", 0);
-        try (StreamListener target = StreamListener.listen(anywhere);
-                RecordLog log = RecordLog.start(new RecordLog.Choice(RecordLog.Format.JSON, Optional.empty()), false);
-                Relay relay = Relay.start(RelayConfig.of(Service.of("train", anywhere, target.endpoint()))
-                        .onEnd(log::add))) {
-            command.root()
-                    .commandLine()
-                    .parseArgs("relay", anywhere.toString(), target.endpoint().toString(), "--json");
-            try (StreamSocket client = StreamSocket.connect(relay.endpoints().getFirst());
-                    StreamSocket server = target.accept()) {
-                client.write(ByteBuffer.allocate(1));
-                server.read(ByteBuffer.allocate(1));
-                Thread sending = Thread.ofPlatform().start(() -> send(client));
-                ByteBuffer buffer = ByteBuffer.allocate(BULK);
-                while (server.read(buffer.clear()) >= 0) {
-                    // To the end.
+        Endpoint listen = free();
+        try (StreamListener target = StreamListener.listen(ANYWHERE)) {
+            Thread peers = Thread.ofPlatform().start(() -> talk(listen, target));
+            // As a user would: to read the command line takes longer than to start the relay.
+            int code = Main.run("relay", listen.toString(), target.endpoint().toString(), "--exit-idle-time", "1s");
+            peers.join();
+            return code;
+        }
+    }
+
+    /** Where nobody listens, most likely. */
+    private static Endpoint free() throws IOException {
+        try (StreamListener listener = StreamListener.listen(ANYWHERE)) {
+            return listener.endpoint();
+        }
+    }
+
+    private static void talk(Endpoint relay, StreamListener target) {
+        try (StreamSocket client = connect(relay);
+                StreamSocket server = target.accept()) {
+            client.write(ByteBuffer.allocate(1));
+            server.read(ByteBuffer.allocate(1));
+            Thread sending = Thread.ofPlatform().start(() -> send(client));
+            ByteBuffer buffer = ByteBuffer.allocate(BULK);
+            while (server.read(buffer.clear()) >= 0) {
+                // To the end.
+            }
+            sending.join();
+            server.shutdownOutput();
+            client.read(ByteBuffer.allocate(1));
+        } catch (IOException | InterruptedException e) {
+            // Then the JVM remembers less.
+        }
+    }
+
+    private static StreamSocket connect(Endpoint relay) throws IOException, InterruptedException {
+        for (int i = 1; ; i++) {
+            try {
+                return StreamSocket.connect(relay);
+            } catch (IOException e) {
+                if (i == TRIES) {
+                    throw e;
                 }
-                sending.join();
-                server.shutdownOutput();
-                client.read(ByteBuffer.allocate(1));
+                // It has not begun to listen.
+                Thread.sleep(100);
             }
         }
-        return 0;
     }
 
     private static void send(StreamSocket client) {
         try {
             client.write(ByteBuffer.allocate(BULK));
             client.shutdownOutput();
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             // Then the JVM remembers less.
         }
     }
