@@ -2,6 +2,7 @@ package dev.sluice.cli;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import dev.sluice.io.Route;
@@ -35,11 +36,17 @@ final class Json {
         return text.toString();
     }
 
-    /** Text as maps, lists, strings, longs, doubles and booleans. */
+    /** One value, as maps, lists, strings, longs, doubles, booleans and null. */
     static Object parse(String text) throws IOException {
         try (JsonParser parser = FACTORY.createParser(text)) {
-            parser.nextToken();
-            return parse(parser);
+            if (parser.nextToken() == null) {
+                throw new JsonParseException(parser, "no value");
+            }
+            Object value = parse(parser);
+            if (parser.nextToken() != null) {
+                throw new JsonParseException(parser, "more than one value");
+            }
+            return value;
         }
     }
 
@@ -64,7 +71,8 @@ final class Json {
             case VALUE_NUMBER_INT -> parser.getLongValue();
             case VALUE_NUMBER_FLOAT -> parser.getDoubleValue();
             case VALUE_TRUE, VALUE_FALSE -> parser.getBooleanValue();
-            case null, default -> parser.getText();
+            case VALUE_NULL -> null;
+            default -> parser.getText();
         };
     }
 

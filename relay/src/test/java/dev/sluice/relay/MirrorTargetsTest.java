@@ -407,17 +407,7 @@ class MirrorTargetsTest {
                                 .policy(PATIENT))) {
             List<CompletableFuture<Void>> all = new ArrayList<>();
             for (int i = 0; i < sessions; i++) {
-                Socket client = fixture.client();
-                Socket server = fixture.server.accept();
-                all.add(Talk.async(() -> {
-                    try (client;
-                            server) {
-                        talk.between(client, server);
-                    } catch (Exception e) {
-                        throw new IllegalStateException(e);
-                    }
-                    return null;
-                }));
+                all.add(talk.begin(fixture));
             }
             for (CompletableFuture<Void> one : all) {
                 Talk.get(one);
@@ -496,17 +486,7 @@ class MirrorTargetsTest {
                 Random sizes = new Random(i);
                 Talk talk = Talk.of(1 + sizes.nextInt(900_000), sizes.nextInt(900_000));
                 talks[i] = talk;
-                Socket client = fixture.client();
-                Socket server = fixture.server.accept();
-                all.add(Talk.async(() -> {
-                    try (client;
-                            server) {
-                        talk.between(client, server);
-                    } catch (Exception e) {
-                        throw new IllegalStateException(e);
-                    }
-                    return null;
-                }));
+                all.add(talk.begin(fixture));
                 if (i % 20 == 19) {
                     Talk.get(all.getLast());
                 }

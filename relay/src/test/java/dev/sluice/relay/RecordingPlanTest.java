@@ -287,17 +287,7 @@ class RecordingPlanTest {
         try (RelayFixture fixture = recorded(RecordingPlan.of(directory).policy(PATIENT))) {
             List<CompletableFuture<Void>> all = new ArrayList<>();
             for (int i = 0; i < 30; i++) {
-                Socket client = fixture.client();
-                Socket server = fixture.server.accept();
-                all.add(Talk.async(() -> {
-                    try (client;
-                            server) {
-                        talk.between(client, server);
-                    } catch (Exception e) {
-                        throw new IllegalStateException(e);
-                    }
-                    return null;
-                }));
+                all.add(talk.begin(fixture));
             }
             for (CompletableFuture<Void> one : all) {
                 Talk.get(one);

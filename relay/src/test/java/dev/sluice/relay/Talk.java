@@ -32,6 +32,21 @@ record Talk(byte[] request, byte[] answer) {
         }
     }
 
+    /** The same, aside, over connections that exist when this returns. */
+    CompletableFuture<Void> begin(RelayFixture fixture) throws IOException {
+        Socket client = fixture.client();
+        Socket server = fixture.server.accept();
+        return async(() -> {
+            try (client;
+                    server) {
+                between(client, server);
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+            return null;
+        });
+    }
+
     void between(Socket client, Socket server) throws Exception {
         CompletableFuture<Void> asking = send(client, request);
         CompletableFuture<Void> answering = send(server, answer);
