@@ -65,7 +65,7 @@ public final class Relays {
                     new Entry("HAProxy, splice-auto, 1 thread", haproxy, haproxy("nbthread 1", "option splice-auto")));
             entries.add(new Entry("HAProxy, copying, 1 thread", haproxy, haproxy("nbthread 1", "")));
         }
-        String jar = "cli/target/sluice.jar";
+        String jar = Path.of("cli/target/sluice.jar").toAbsolutePath().toString();
         entries.add(sluice("Sluice", jar));
         entries.add(sluice("Sluice, 1 thread", jar, "--threads", "1"));
         for (String build : options.builds()) {
@@ -103,11 +103,18 @@ public final class Relays {
                 .toList();
     }
 
-    /** With the options of the launcher; {@code arguments} is a jar, or all that follows them before "relay". */
+    /**
+     * With the options of the launcher, its AOT cache among them if there is one; {@code arguments} is a jar, or all that
+     * follows them before "relay".
+     */
     private static Entry sluice(String name, String arguments, String... relayOptions) {
         return new Entry(name, "Java " + Runtime.version(), (listen, target) -> {
             List<String> command = new ArrayList<>(List.of(Party.JAVA, "-XX:+UseSerialGC"));
             if (!arguments.contains("-jar ")) {
+                Path cache = Path.of(arguments.replaceFirst("jar$", "aot")).toAbsolutePath();
+                if (Files.exists(cache)) {
+                    command.addAll(List.of("-XX:AOTCache=" + cache, "-Xlog:aot=off"));
+                }
                 command.add("-jar");
             }
             command.addAll(Arrays.asList(arguments.split(" ")));
