@@ -2,6 +2,7 @@ package dev.sluice.bench;
 
 import com.sun.management.ThreadMXBean;
 import dev.sluice.io.Endpoint;
+import dev.sluice.net.StreamSocket;
 import dev.sluice.ring.Completion;
 import dev.sluice.ring.Ring;
 import dev.sluice.ring.SharedRing;
@@ -15,22 +16,29 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.StandardProtocolFamily;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.IntFunction;
 
 /**
  * Zero-copy sends against plain ones. Over loopback, where the kernel always copies, to see that the policy costs nothing;
- * over a device of a network namespace of its own that takes packets as they are (ifb), to see what it brings; and
- * pipelined against waiting for every completion. Prints tables in Markdown. Parts: {@code --only part=loopback}, and so on.
+ * over a device of a network namespace of its own that takes packets as they are (ifb), to see what it brings;
+ * pipelined against waiting for every completion; ways to hold little memory in the kernel; and crowds that wait. Prints tables in Markdown. Parts: {@code --only part=loopback}, and so on.
  */
 public final class ZeroCopySend {
     private static final String SINK =
@@ -69,6 +77,9 @@ public final class ZeroCopySend {
         if (options.wants("part", "alternative")) {
             alternative(options);
         }
+        if (options.wants("part", "waiters")) {
+            waiters(options);
+        }
         List<String> command = new ArrayList<>(List.of("unshare", "-n", "sh", "-c", SINK + " && exec \"$@\"", "sh"));
         command.addAll(Party.javaCommand(System.getProperty("java.class.path"), ZeroCopySend.class, "in-namespace"));
         command.addAll(List.of(args));
@@ -86,23 +97,24 @@ public final class ZeroCopySend {
         }
     }
 
-    /** A connection under cubic whose far end is read by a thread. */
+    private interface Dialer {
+        WritableByteChannel dial(InetSocketAddress address) throws IOException;
+    }
+
+    /** A connection under cubic whose far end is read by a thread, once it is told to. */
     private static final class Wire implements AutoCloseable {
-        final SocketChannel near;
+        final WritableByteChannel near;
         private final SocketChannel far;
         private final Thread reader;
         private volatile long read;
 
-        Wire() throws IOException {
-            try (ServerSocketChannel listener = ServerSocketChannel.open()) {
-                listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
-                near = SocketChannel.open();
-                // Nagle would hold the last of a few small buffers back until the peer's delayed acknowledgement.
-                near.setOption(StandardSocketOptions.TCP_NODELAY, true);
-                near.connect(listener.getLocalAddress());
+        Wire(Dialer dialer) throws IOException {
+            try (ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.INET)) {
+                listener.bind(new InetSocketAddress("127.0.0.1", 0));
+                near = dialer.dial((InetSocketAddress) listener.getLocalAddress());
                 far = listener.accept();
             }
-            reader = Thread.ofPlatform().daemon().start(() -> {
+            reader = Thread.ofPlatform().daemon().unstarted(() -> {
                 ByteBuffer buffer = ByteBuffer.allocateDirect(1 << 18);
                 try {
                     int count;
@@ -115,6 +127,36 @@ public final class ZeroCopySend {
             });
         }
 
+        /** From a channel of the JDK, and read. */
+        static Wire open() throws IOException {
+            return new Wire(Wire::dial).read();
+        }
+
+        static SocketChannel dial(InetSocketAddress address) throws IOException {
+            SocketChannel channel = SocketChannel.open(StandardProtocolFamily.INET);
+            // Nagle would hold the last of a few small buffers back until the peer's delayed acknowledgement.
+            channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+            channel.connect(address);
+            return channel;
+        }
+
+        Wire read() {
+            reader.start();
+            return this;
+        }
+
+        /** Bytes that the kernel holds for sending, the column tx_queue of proc_net_tcp(5). */
+        long queued() throws IOException {
+            String port = String.format(":%04X ", ((InetSocketAddress) far.getRemoteAddress()).getPort());
+            for (String line : Files.readAllLines(Path.of("/proc/net/tcp"))) {
+                String[] words = line.strip().split(" +");
+                if ((words[1] + " ").endsWith(port)) {
+                    return Long.parseLong(words[4].substring(0, words[4].indexOf(':')), 16);
+                }
+            }
+            throw new IOException("no socket" + port);
+        }
+
         void awaitRead(long bytes) {
             while (read < bytes) {
                 Thread.onSpinWait();
@@ -124,7 +166,9 @@ public final class ZeroCopySend {
         @Override
         public void close() throws Exception {
             near.close();
-            reader.join();
+            if (reader.getState() != Thread.State.NEW) {
+                reader.join();
+            }
             far.close();
         }
     }
@@ -135,9 +179,9 @@ public final class ZeroCopySend {
                 "| size | plain, MB/s | policy ÷ plain | always zero copy ÷ plain | CPU of policy ÷ plain |");
         System.out.println("|---:|---:|---|---|---|");
         for (int size = 1024; size <= 1 << 20; size *= 4) {
-            try (Wire plain = new Wire();
-                    Wire adaptive = new Wire();
-                    Wire always = new Wire();
+            try (Wire plain = Wire.open();
+                    Wire adaptive = Wire.open();
+                    Wire always = Wire.open();
                     BufferPool pool = BufferPool.open(size, Math.max(16, (1 << 20) / size))) {
                 int length = size;
                 ByteBuffer buffer = ByteBuffer.allocateDirect(size);
@@ -187,8 +231,8 @@ public final class ZeroCopySend {
         System.out.println("|---:|---|---|");
         int size = 32 * 1024;
         for (int buffers : new int[] {2, 4, 16, 64}) {
-            try (Wire waits = new Wire();
-                    Wire flows = new Wire();
+            try (Wire waits = Wire.open();
+                    Wire flows = Wire.open();
                     BufferPool pool = BufferPool.open(size, buffers)) {
                 ZeroCopySender waiting =
                         ZeroCopySender.over(waits.near).policy(Policy.ALWAYS).open();
@@ -204,7 +248,7 @@ public final class ZeroCopySend {
                         bytes -> sendAll(flowing, pool, size, bytes));
                 System.out.printf(
                         Locale.ROOT,
-                        "| %d | %s | %s | %s |%n",
+                        "| %d | %s | %s |%n",
                         buffers,
                         rounds.of(1, run -> run.bytesPerSecond() / 1e6),
                         rounds.ratio(1, 0, Run::bytesPerSecond));
@@ -214,46 +258,186 @@ public final class ZeroCopySend {
         }
     }
 
-    /** Where memory is what matters: a small send buffer and plain sends. */
+    /** Where memory is what matters: a small send buffer, or little that has not left, and plain sends. */
     private static void alternative(Options options) throws Exception {
-        System.out.printf("%n### Loopback TCP, 64 KiB: little memory in the kernel, three ways%n%n");
-        System.out.println("| way | MB/s | ÷ plain | CPU ÷ plain |");
-        System.out.println("|---|---|---|---|");
+        System.out.printf("%n### Loopback TCP, 64 KiB: little memory in the kernel, several ways%n%n");
+        System.out.println("| way | in the kernel when the peer does not read, KiB | MB/s | ÷ plain | CPU ÷ plain |");
+        System.out.println("|---|---:|---|---|---|");
         int size = 64 * 1024;
-        try (Wire plain = new Wire();
-                Wire small = new Wire();
-                Wire waits = new Wire();
-                BufferPool pool = BufferPool.open(size, 1)) {
-            small.near.setOption(StandardSocketOptions.SO_SNDBUF, size);
-            ByteBuffer buffer = ByteBuffer.allocateDirect(size);
-            ZeroCopySender waiting =
-                    ZeroCopySender.over(waits.near).policy(Policy.ALWAYS).open();
-            Rounds<Run> rounds = play(
-                    options,
-                    bytes -> writeAll(plain.near, buffer, bytes),
-                    bytes -> writeAll(small.near, buffer, bytes),
-                    bytes -> {
-                        for (long sent = 0; sent < bytes; sent += size) {
-                            waiting.sendUntilReleased(pool.lease().length(size), LONG);
-                        }
-                    });
-            String[] ways = {"plain", "plain, SO_SNDBUF of 64 KiB", "zero copy, waiting for each release"};
-            for (int i = 0; i < ways.length; i++) {
+        Dialer stream = address -> StreamSocket.connect(Endpoint.parse("127.0.0.1:" + address.getPort()));
+        Map<String, Dialer> ways = new LinkedHashMap<>();
+        ways.put("plain", stream);
+        ways.put("plain, SO_SNDBUF of 64 KiB", address -> ((StreamSocket) stream.dial(address)).sendBuffer(size));
+        ways.put(
+                "the same by a channel of the JDK",
+                address -> Wire.dial(address).setOption(StandardSocketOptions.SO_SNDBUF, size));
+        ways.put(
+                "plain, TCP_NOTSENT_LOWAT of 16 KiB",
+                address -> ((StreamSocket) stream.dial(address)).notSentLowAt(16 * 1024));
+        ways.put(
+                "plain, both",
+                address ->
+                        ((StreamSocket) stream.dial(address)).sendBuffer(size).notSentLowAt(16 * 1024));
+        List<Wire> wires = new ArrayList<>();
+        List<Contender> contenders = new ArrayList<>();
+        List<Long> held = new ArrayList<>();
+        ByteBuffer buffer = ByteBuffer.allocateDirect(size);
+        for (Dialer way : ways.values()) {
+            held.add(heldFor(way, size));
+            Wire wire = new Wire(way).read();
+            wires.add(wire);
+            contenders.add(bytes -> {
+                for (long sent = 0; sent < bytes; sent += size) {
+                    wire.near.write(buffer.clear());
+                }
+            });
+        }
+        held.add((long) size);
+        ways.put("zero copy, waiting for each release", stream);
+        try (Wire wire = new Wire(stream).read();
+                BufferPool pool = BufferPool.open(size, 1);
+                ZeroCopySender waiting =
+                        ZeroCopySender.over(wire.near).policy(Policy.ALWAYS).open()) {
+            contenders.add(bytes -> {
+                for (long sent = 0; sent < bytes; sent += size) {
+                    waiting.sendUntilReleased(pool.lease().length(size), LONG);
+                }
+            });
+            Rounds<Run> rounds = play(options, contenders.toArray(Contender[]::new));
+            int i = 0;
+            for (String way : ways.keySet()) {
                 System.out.printf(
                         Locale.ROOT,
-                        "| %s | %s | %s | %s |%n",
-                        ways[i],
+                        "| %s | %d | %s | %s | %s |%n",
+                        way,
+                        held.get(i) / 1024,
                         rounds.of(i, run -> run.bytesPerSecond() / 1e6),
                         rounds.ratio(i, 0, Run::bytesPerSecond),
                         rounds.ratio(i, 0, Run::cpuPerByte));
+                i++;
             }
-            waiting.close();
+        }
+        for (Wire wire : wires) {
+            wire.close();
         }
     }
 
-    private static void writeAll(SocketChannel channel, ByteBuffer buffer, long bytes) throws IOException {
-        for (long sent = 0; sent < bytes; sent += buffer.capacity()) {
-            channel.write(buffer.clear());
+    /** How many bytes the kernel takes for a peer that does not read, beyond what that one's kernel has. */
+    private static long heldFor(Dialer way, int size) throws Exception {
+        try (Wire wire = new Wire(way)) {
+            Thread.startVirtualThread(() -> {
+                ByteBuffer buffer = ByteBuffer.allocateDirect(size);
+                try {
+                    while (true) {
+                        wire.near.write(buffer.clear());
+                    }
+                } catch (IOException e) {
+                    // The end.
+                }
+            });
+            Thread.sleep(500);
+            return wire.queued();
+        }
+    }
+
+    private interface Wait {
+        void end() throws Exception;
+    }
+
+    /** What a crowd of virtual threads costs while it waits, and how long it takes to tell all of it. */
+    private record Crowd(double heapPerWaiter, double platformThreads, double millis) {
+        static Crowd of(int waiters, IntFunction<Wait> waits, Runnable release) throws Exception {
+            long heap = heap();
+            int platform = ManagementFactory.getThreadMXBean().getThreadCount();
+            CountDownLatch told = new CountDownLatch(waiters);
+            List<Thread> threads = new ArrayList<>(waiters);
+            for (int i = 0; i < waiters; i++) {
+                Wait wait = waits.apply(i);
+                threads.add(Thread.startVirtualThread(() -> {
+                    try {
+                        wait.end();
+                        told.countDown();
+                    } catch (Exception e) {
+                        e.printStackTrace();
+                    }
+                }));
+            }
+            for (Thread thread : threads) {
+                while (thread.getState() != Thread.State.WAITING && thread.getState() != Thread.State.TIMED_WAITING) {
+                    if (!thread.isAlive()) {
+                        throw new IllegalStateException("somebody was told too early");
+                    }
+                    Thread.sleep(1);
+                }
+            }
+            heap = heap() - heap;
+            platform = ManagementFactory.getThreadMXBean().getThreadCount() - platform;
+            long nanos = System.nanoTime();
+            release.run();
+            told.await();
+            return new Crowd((double) heap / waiters, platform, (System.nanoTime() - nanos) / 1e6);
+        }
+
+        private static long heap() {
+            System.gc();
+            return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
+        }
+    }
+
+    private static void waiters(Options options) throws Exception {
+        System.out.printf("%n### 10,000 virtual threads that wait at once, over 20 sockets%n%n");
+        System.out.println("| for | heap bytes of each | platform threads more | ms until all are told |");
+        System.out.println("|---|---|---|---|");
+        int sockets = 20;
+        int crowd = 10_000;
+        Rounds<Crowd> rounds = new Rounds<>();
+        for (int round = -1; round < options.rounds(); round++) {
+            CountDownLatch latch = new CountDownLatch(1);
+            List<Crowd> runs = new ArrayList<>();
+            runs.add(Crowd.of(crowd, i -> latch::await, latch::countDown));
+            for (boolean leases : new boolean[] {false, true}) {
+                List<Wire> wires = new ArrayList<>();
+                List<ZeroCopySender> senders = new ArrayList<>();
+                List<SendReceipt> receipts = new ArrayList<>();
+                // More than a peer takes that does not read.
+                try (BufferPool pool = BufferPool.open(4 << 20, sockets)) {
+                    for (int i = 0; i < sockets; i++) {
+                        Wire wire = new Wire(address ->
+                                Wire.dial(address).setOption(StandardSocketOptions.SO_SNDBUF, 2 * pool.bufferSize()));
+                        ZeroCopySender sender = ZeroCopySender.over(wire.near)
+                                .policy(Policy.ALWAYS)
+                                .open();
+                        wires.add(wire);
+                        senders.add(sender);
+                        receipts.add(sender.send(pool.lease().length(pool.bufferSize())));
+                    }
+                    runs.add(Crowd.of(
+                            crowd,
+                            i -> leases
+                                    ? () -> pool.lease().close()
+                                    : () -> receipts.get(i % sockets).awaitReleased(LONG),
+                            () -> wires.forEach(Wire::read)));
+                    for (ZeroCopySender sender : senders) {
+                        sender.close();
+                    }
+                    for (Wire wire : wires) {
+                        wire.close();
+                    }
+                }
+            }
+            if (round >= 0) {
+                rounds.add(runs);
+            }
+        }
+        String[] names = {"a latch, nothing of ours", "a release", "a free buffer"};
+        for (int i = 0; i < names.length; i++) {
+            System.out.printf(
+                    Locale.ROOT,
+                    "| %s | %s | %s | %s |%n",
+                    names[i],
+                    rounds.of(i, Crowd::heapPerWaiter),
+                    rounds.of(i, Crowd::platformThreads),
+                    rounds.of(i, Crowd::millis));
         }
     }
 

@@ -25,6 +25,7 @@ final class Backoff {
     /** So many of the last four have to be copied for a pause. */
     private static final int TOO_MANY = 3;
 
+    private final String peer;
     private ZeroCopySender.Policy policy;
     private final int threshold;
 
@@ -35,11 +36,17 @@ final class Backoff {
     private int lastFour;
     private String reason;
 
+    private long copied;
+    private long refused;
+    private long switches;
+
     /**
+     * @param peer for the records
      * @param local whether the peer is on this machine, where the kernel always copies
      * @param impossible why the socket can't do it at all, or null
      */
-    Backoff(ZeroCopySender.Policy policy, int threshold, boolean local, String impossible) {
+    Backoff(String peer, ZeroCopySender.Policy policy, int threshold, boolean local, String impossible) {
+        this.peer = peer;
         this.policy = impossible == null ? policy : ZeroCopySender.Policy.NEVER;
         this.threshold = threshold;
         this.mode = policy == ZeroCopySender.Policy.ALWAYS ? Mode.ON : Mode.PROBING;
@@ -83,47 +90,50 @@ final class Backoff {
         return probeOut;
     }
 
-    /** The kernel told of one send; true if that changed the mode. */
-    synchronized boolean told(boolean copied) {
-        lastFour = (lastFour << 1 | (copied ? 1 : 0)) & 0xF;
+    /** The kernel told of one send. */
+    synchronized void told(boolean byCopy) {
+        copied += byCopy ? 1 : 0;
+        lastFour = (lastFour << 1 | (byCopy ? 1 : 0)) & 0xF;
         if (policy != ZeroCopySender.Policy.ADAPTIVE) {
-            reason = copied ? "the kernel copied" : "the kernel sent from the buffers";
-            return false;
+            reason = byCopy ? "the kernel copied" : "the kernel sent from the buffers";
+            return;
         }
-        Mode before = mode;
         if (mode == Mode.PROBING) {
             probeOut = false;
-            if (copied) {
+            if (byCopy) {
                 pause(
                         "the kernel copied what was sent by zero copy: loopback, a tap, or a device without scatter-gather");
             } else {
-                mode = Mode.ON;
                 pause = FIRST_PAUSE;
-                reason = "the kernel sent from the buffers";
+                change(Mode.ON, "the kernel sent from the buffers");
             }
         } else if (mode == Mode.ON && Integer.bitCount(lastFour) >= TOO_MANY) {
             pause("the kernel copied most of the last sends");
         }
-        return mode != before;
     }
 
     private void pause(String why) {
-        mode = Mode.OFF;
         left = pause;
         pause = Math.min(2 * pause, LONGEST_PAUSE);
         lastFour = 0;
-        reason = why;
+        change(Mode.OFF, why);
     }
 
-    /** The kernel had no memory for a zero-copy send; true if that changed the mode. */
-    synchronized boolean refused(String why) {
+    /** The kernel had no memory for a zero-copy send. */
+    synchronized void refused(String why) {
+        refused++;
         reason = why;
-        boolean changes = policy == ZeroCopySender.Policy.ADAPTIVE && mode != Mode.OFF;
-        if (changes) {
-            mode = Mode.OFF;
+        if (policy == ZeroCopySender.Policy.ADAPTIVE && mode != Mode.OFF) {
             left = PAUSE_AFTER_REFUSAL;
+            change(Mode.OFF, why);
         }
-        return changes;
+    }
+
+    private void change(Mode to, String why) {
+        mode = to;
+        reason = why;
+        switches++;
+        Records.switched(peer, this);
     }
 
     /** The socket turned out not to be able to. */
@@ -131,6 +141,21 @@ final class Backoff {
         policy = ZeroCopySender.Policy.NEVER;
         mode = Mode.OFF;
         reason = why;
+    }
+
+    /** How many reports of the kernel said that it copied. */
+    synchronized long copied() {
+        return copied;
+    }
+
+    /** How often the kernel had no memory. */
+    synchronized long refused() {
+        return refused;
+    }
+
+    /** How often the mode changed by what the kernel told. */
+    synchronized long switches() {
+        return switches;
     }
 
     synchronized Mode mode() {

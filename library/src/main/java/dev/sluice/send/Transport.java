@@ -2,7 +2,7 @@ package dev.sluice.send;
 
 import java.io.IOException;
 
-/** What leases and receipts need of whatever carries their bytes: a socket with an error queue, or a ring. */
+/** What leases and receipts need of whatever carries their bytes. */
 abstract class Transport {
     /** Takes in what the kernel has told meanwhile, without waiting; how many sends it released. */
     abstract int drain();

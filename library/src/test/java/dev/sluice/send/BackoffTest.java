@@ -14,7 +14,7 @@ class BackoffTest {
     private static final int LARGE = 64 * 1024;
 
     private static Backoff remote() {
-        return new Backoff(Policy.ADAPTIVE, 16 * 1024, false, null);
+        return new Backoff("peer", Policy.ADAPTIVE, 16 * 1024, false, null);
     }
 
     /** How many sends go by copy until one flies. */
@@ -33,7 +33,8 @@ class BackoffTest {
         assertThat(backoff.zeroCopy(SMALL)).isFalse();
         assertThat(backoff.zeroCopy(LARGE)).as("the probe").isTrue();
         assertThat(backoff.zeroCopy(LARGE)).as("while it is out").isFalse();
-        assertThat(backoff.told(false)).isTrue();
+        backoff.told(false);
+        assertThat(backoff.switches()).isEqualTo(1);
         for (int i = 0; i < 10; i++) {
             assertThat(backoff.zeroCopy(LARGE)).isTrue();
             assertThat(backoff.zeroCopy(SMALL)).isFalse();
@@ -70,12 +71,15 @@ class BackoffTest {
         Backoff backoff = remote();
         backoff.zeroCopy(LARGE);
         backoff.told(false);
-        assertThat(backoff.told(true)).isFalse();
-        assertThat(backoff.told(false)).isFalse();
-        assertThat(backoff.told(true)).isFalse();
-        assertThat(backoff.told(true)).isTrue();
+        backoff.told(true);
+        backoff.told(false);
+        backoff.told(true);
+        assertThat(backoff.mode()).isEqualTo(Backoff.Mode.ON);
+        backoff.told(true);
         assertThat(backoff.mode()).isEqualTo(Backoff.Mode.OFF);
         assertThat(backoff.reason()).contains("copied");
+        assertThat(backoff.switches()).isEqualTo(2);
+        assertThat(backoff.copied()).isEqualTo(3);
     }
 
     @Test
@@ -84,7 +88,9 @@ class BackoffTest {
         Backoff backoff = remote();
         backoff.zeroCopy(LARGE);
         backoff.told(false);
-        assertThat(backoff.refused("ENOBUFS")).isTrue();
+        backoff.refused("ENOBUFS");
+        assertThat(backoff.mode()).isEqualTo(Backoff.Mode.OFF);
+        assertThat(backoff.refused()).isEqualTo(1);
         assertThat(backoff.reason()).isEqualTo("ENOBUFS");
         assertThat(copiesUntilProbe(backoff)).isEqualTo(31);
     }
@@ -92,12 +98,14 @@ class BackoffTest {
     @Test
     @DisplayName("M2, M6: what can't be, and what is local, begins without a probe")
     void startsOff() {
-        Backoff impossible = new Backoff(Policy.ALWAYS, 0, false, "EOPNOTSUPP");
+        Backoff impossible = new Backoff("peer", Policy.ALWAYS, 0, false, "EOPNOTSUPP");
         assertThat(impossible.zeroCopy(LARGE)).isFalse();
         assertThat(impossible.reason()).isEqualTo("EOPNOTSUPP");
-        assertThat(new Backoff(Policy.NEVER, 0, false, null).zeroCopy(LARGE)).isFalse();
-        Backoff local = new Backoff(Policy.ADAPTIVE, 0, true, null);
+        assertThat(new Backoff("peer", Policy.NEVER, 0, false, null).zeroCopy(LARGE))
+                .isFalse();
+        Backoff local = new Backoff("peer", Policy.ADAPTIVE, 0, true, null);
         assertThat(copiesUntilProbe(local)).isEqualTo(255);
-        assertThat(new Backoff(Policy.ALWAYS, 0, true, null).zeroCopy(1)).isTrue();
+        assertThat(new Backoff("peer", Policy.ALWAYS, 0, true, null).zeroCopy(1))
+                .isTrue();
     }
 }

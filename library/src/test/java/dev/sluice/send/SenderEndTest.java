@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
@@ -215,11 +216,10 @@ class SenderEndTest {
             "10,000 virtual threads wait for releases over many sockets, without a platform thread for any of them")
     void manyWaiters() throws Exception {
         int sockets = 20;
-        int waiters = 500;
+        int waiters = 10_000;
         List<Pair> pairs = new ArrayList<>();
         List<ZeroCopySender> senders = new ArrayList<>();
         try (BufferPool pool = BufferPool.open(64 * 1024, sockets * 64)) {
-            CountDownLatch released = new CountDownLatch(sockets * waiters);
             List<SendReceipt> receipts = new ArrayList<>();
             for (int i = 0; i < sockets; i++) {
                 Pair pair = Pair.open(Pair.Kind.TCP);
@@ -229,21 +229,11 @@ class SenderEndTest {
                 receipts.add(stuck(sender, pool));
             }
             int threads = ManagementFactory.getThreadMXBean().getThreadCount();
-            for (SendReceipt receipt : receipts) {
-                for (int i = 0; i < waiters; i++) {
-                    Thread.startVirtualThread(() -> {
-                        try {
-                            if (receipt.awaitReleased(LONG) == Custody.RELEASED) {
-                                released.countDown();
-                            }
-                        } catch (InterruptedException e) {
-                            throw new AssertionError(e);
-                        }
-                    });
-                }
-            }
+            AtomicInteger next = new AtomicInteger();
+            CountDownLatch released =
+                    waiting(waiters, () -> Sending.assertReleased(receipts.get(next.getAndIncrement() % sockets)));
             Thread.sleep(200);
-            assertThat(released.getCount()).isEqualTo(sockets * waiters);
+            assertThat(released.getCount()).isEqualTo(waiters);
             assertThat(ManagementFactory.getThreadMXBean().getThreadCount() - threads)
                     .isLessThan(50);
             for (Pair pair : pairs) {
@@ -258,6 +248,59 @@ class SenderEndTest {
             }
             pairs.forEach(Pair::close);
         }
+    }
+
+    @Test
+    @DisplayName("10,000 virtual threads wait for a buffer in flight: each gets it in turn, and a close tells them all")
+    void manyWaitersForBuffers() throws Exception {
+        int waiters = 10_000;
+        try (Pair pair = Pair.open(Pair.Kind.TCP);
+                BufferPool pool = BufferPool.open(LARGE, 1)) {
+            pair.near().sendBuffer(2 * LARGE);
+            ZeroCopySender sender = always(pair.near());
+            sender.send(pool.lease().length(LARGE));
+            CountDownLatch served = waiting(waiters, () -> pool.lease().close());
+            Thread.sleep(200);
+            assertThat(served.getCount()).isEqualTo(waiters);
+            Bytes.async(() -> Bytes.readAll(pair.far()));
+            assertThat(served.await(20, TimeUnit.SECONDS))
+                    .as("still waiting: " + served)
+                    .isTrue();
+            BufferLease last = pool.lease();
+            CountDownLatch told = waiting(
+                    waiters,
+                    () -> assertThatThrownBy(pool::lease)
+                            .isInstanceOf(IllegalStateException.class)
+                            .hasMessageContaining("closed"));
+            Thread.sleep(200);
+            assertThat(told.getCount()).isEqualTo(waiters);
+            pool.close();
+            assertThat(told.await(20, TimeUnit.SECONDS))
+                    .as("still waiting: " + told)
+                    .isTrue();
+            last.close();
+            sender.close();
+        }
+    }
+
+    private interface Wait {
+        void end() throws Exception;
+    }
+
+    /** Starts so many virtual threads that wait; counted down by each whose wait ends well. */
+    private static CountDownLatch waiting(int count, Wait wait) {
+        CountDownLatch ended = new CountDownLatch(count);
+        for (int i = 0; i < count; i++) {
+            Thread.startVirtualThread(() -> {
+                try {
+                    wait.end();
+                    ended.countDown();
+                } catch (Exception e) {
+                    throw new AssertionError(e);
+                }
+            });
+        }
+        return ended;
     }
 
     @Test

@@ -9,6 +9,7 @@ import dev.sluice.send.SendReceipt.Custody;
 import dev.sluice.send.SendReceipt.Path;
 import dev.sluice.send.ZeroCopySender.Policy;
 import dev.sluice.testkit.Bytes;
+import dev.sluice.testkit.Child;
 import dev.sluice.testkit.JdkPair;
 import dev.sluice.testkit.LeakCheck;
 import dev.sluice.testkit.Pair;
@@ -23,6 +24,7 @@ import java.nio.channels.Channel;
 import java.nio.channels.Channels;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.DatagramChannel;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
@@ -115,6 +117,41 @@ class ZeroCopySenderTest {
             assertThat(pair.near().isOpen()).isFalse();
             assertThat(received.get()).hasSize(20 * SIZE);
             assertThat(sender.stats().zeroCopyCalls()).isPositive();
+        }
+    }
+
+    @Test
+    @DisplayName("channels of the JDK have senders also where the runtime has no module but java.base")
+    void withoutOtherModules() throws Exception {
+        Child child = Child.run(Child.command(List.of(), List.of("--limit-modules=java.base"), BareRuntime.class));
+        assertThat(child.exit()).as(child.toString()).isZero();
+        assertThat(child.out()).contains("stream COPIED 1", "datagram COPIED 1");
+    }
+
+    static final class BareRuntime {
+        public static void main(String[] arguments) throws Exception {
+            try (JdkPair pair = JdkPair.open();
+                    DatagramChannel far = DatagramChannel.open().bind(new InetSocketAddress("127.0.0.1", 0));
+                    DatagramChannel near = DatagramChannel.open().connect(far.getLocalAddress())) {
+                send("stream", pair.near(), pair.far());
+                send("datagram", near, far);
+            }
+        }
+
+        private static void send(String what, Channel near, ReadableByteChannel far) throws Exception {
+            try (BufferPool pool = BufferPool.open(1000, 1);
+                    ZeroCopySender sender =
+                            ZeroCopySender.over(near).policy(Policy.ALWAYS).open()) {
+                SendReceipt receipt = sender.send(pool.lease().length(1000));
+                if (far instanceof DatagramChannel datagrams) {
+                    datagrams.receive(ByteBuffer.allocate(1000));
+                } else {
+                    far.read(ByteBuffer.allocate(1000));
+                }
+                receipt.awaitReleased(LONG);
+                System.out.println(
+                        what + " " + receipt.path() + " " + sender.stats().zeroCopyCalls());
+            }
         }
     }
 
