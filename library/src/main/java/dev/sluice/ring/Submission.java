@@ -130,7 +130,7 @@ public final class Submission {
         return this;
     }
 
-    private Submission bufferIndex(int index) {
+    Submission bufferIndex(int index) {
         entries.set(JAVA_SHORT, at + Rings.SQE_BUF_INDEX, (short) index);
         return this;
     }
