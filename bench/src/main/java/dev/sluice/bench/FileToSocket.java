@@ -52,7 +52,7 @@ public final class FileToSocket {
     }
 
     /** Writing it brings it into the page cache; being on the disk keeps write-back out of the runs. */
-    private static void write(Path file, long bytes) throws IOException {
+    static void write(Path file, long bytes) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
             ByteBuffer step = ByteBuffer.allocateDirect(1 << 20);
             for (long left = bytes; left > 0; ) {

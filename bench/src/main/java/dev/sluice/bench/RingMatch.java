@@ -1,6 +1,10 @@
 package dev.sluice.bench;
 
+import dev.sluice.Pipeline;
+import dev.sluice.Sluice;
+import dev.sluice.file.KernelFile;
 import dev.sluice.io.Endpoint;
+import dev.sluice.io.Route;
 import dev.sluice.net.StreamListener;
 import dev.sluice.net.StreamSocket;
 import dev.sluice.ring.Completion;
@@ -21,14 +25,18 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Random;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.IntStream;
 
 /**
  * The ring against liburing, and files and fan-out on it against the JDK's calls, round by round in one run. From the root of
- * the repository; {@code FILE [ROUNDS [WORD]]}: a file to read, which is made if it is missing, 1 GiB of it, and what the
- * tables to be made have in their titles.
+ * the repository; {@code FILE [--rounds N] [--bytes N] [--only table=WORD]...}: a file to read, which is made if it is
+ * missing, 1 GiB of it; how large a file to copy; and what the tables to be made have in their titles.
  */
 public final class RingMatch {
     private static final int BLOCK = 4096;
@@ -43,13 +51,19 @@ public final class RingMatch {
     private static final int AT_FDCWD = -100;
     private static final int O_DIRECT = System.getProperty("os.arch").equals("aarch64") ? 0x10000 : 0x4000;
 
+    private static final int CHUNK = 256 * 1024;
+    private static final int CHUNKS = 8;
+    private static final int O_CLOEXEC = 0x80000;
+    private static final int O_CREATE_TO_WRITE = 0x41;
+    private static final int OWNER = 0600;
+
+    private final Options options;
     private final int rounds;
-    private final String only;
     private final Party liburing;
 
-    private RingMatch(int rounds, String only, Party liburing) {
-        this.rounds = rounds;
-        this.only = only;
+    private RingMatch(Options options, Party liburing) {
+        this.options = options;
+        this.rounds = options.rounds();
         this.liburing = liburing;
     }
 
@@ -67,12 +81,11 @@ public final class RingMatch {
                 }
             }
         }
-        int rounds = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 5;
-        String only = arguments.length > 2 ? arguments[2] : "";
+        Options options = Options.parse(Arrays.copyOfRange(arguments, 1, arguments.length), 5, 4L << 30);
         // The library stands before the source, so it must be kept in spite of nobody having asked for it yet.
         String[] compiler = {"gcc", "-O2", "-Wall", "-Wextra", "-Wl,--no-as-needed", "-luring"};
         try (Party liburing = Party.built("liburing", Path.of("bench/c/ring.c"), compiler)) {
-            RingMatch match = new RingMatch(rounds, only, liburing);
+            RingMatch match = new RingMatch(options, liburing);
             match.nops();
             for (boolean direct : new boolean[] {false, true}) {
                 for (int depth : new int[] {1, 8, 32, 128}) {
@@ -80,6 +93,7 @@ public final class RingMatch {
                 }
             }
             match.fanOut();
+            match.copies();
         }
     }
 
@@ -91,7 +105,7 @@ public final class RingMatch {
     private record Contender(String name, Work work) {}
 
     private void compare(String what, long operations, List<Contender> contenders) throws Exception {
-        if (!what.contains(only)) {
+        if (!options.wants("table", what)) {
             return;
         }
         Rounds<Long> times = new Rounds<>();
@@ -309,6 +323,146 @@ public final class RingMatch {
             }
         } catch (IOException e) {
             // The other end was closed first.
+        }
+    }
+
+    private interface Copy {
+        void run(Path from, Path to) throws Exception;
+    }
+
+    private record Copier(String name, Copy copy) {}
+
+    private record Cost(long nanos, long cpuNanos) {}
+
+    /** A file in the page cache to a new one on the same file system, by everything that can. */
+    private void copies() throws Exception {
+        try (Ring ring = new RingSetup().entries(2 * CHUNKS).open();
+                Arena arena = Arena.ofConfined()) {
+            MemorySegment memory = arena.allocate((long) CHUNKS * CHUNK, BLOCK);
+            ring.registry().buffers(memory);
+            List<Copier> copiers = List.of(
+                    new Copier("Sluice.transfer", (from, to) -> transfer(null, from, to)),
+                    new Copier("copy_file_range", (from, to) -> transfer(Route.COPY_FILE_RANGE, from, to)),
+                    new Copier("splice", (from, to) -> transfer(Route.SPLICE, from, to)),
+                    new Copier("sendfile", (from, to) -> transfer(Route.SENDFILE, from, to)),
+                    new Copier("FileChannel.transferTo", RingMatch::transferTo),
+                    new Copier("Ring, reads linked to writes", (from, to) -> linked(ring, memory, from, to)));
+            for (Path directory : FileToSocket.directories()) {
+                String what = "copying a cached file on " + FileToSocket.type(directory);
+                if (options.wants("table", what)) {
+                    copies(what, directory, copiers);
+                }
+            }
+        }
+    }
+
+    private void copies(String what, Path directory, List<Copier> copiers) throws Exception {
+        Path from = Files.createTempFile(directory, "sluice-bench", "");
+        Path to = from.resolveSibling(from.getFileName() + "-copy");
+        long pid = ProcessHandle.current().pid();
+        List<Integer> order =
+                new ArrayList<>(IntStream.range(0, copiers.size()).boxed().toList());
+        Rounds<Cost> costs = new Rounds<>();
+        try {
+            FileToSocket.write(from, options.bytes());
+            for (int round = -1; round < rounds; round++) {
+                Cost[] row = new Cost[copiers.size()];
+                // What one leaves to be written back slows the next down: so that is not always the same one.
+                Collections.shuffle(order, new Random(round));
+                for (int number : order) {
+                    Copier copier = copiers.get(number);
+                    long start = System.nanoTime();
+                    long cpu = Libc.cpuNanos(pid);
+                    copier.copy.run(from, to);
+                    row[number] = new Cost(System.nanoTime() - start, Libc.cpuNanos(pid) - cpu);
+                    if (Files.size(to) != options.bytes()) {
+                        throw new IllegalStateException(copier.name + " copied " + Files.size(to) + " bytes");
+                    }
+                    Files.delete(to);
+                }
+                if (round >= 0) {
+                    costs.add(List.of(row));
+                }
+            }
+            String route = route(from, to);
+            System.out.println(what + ", " + (options.bytes() >> 20) + " MiB; the transfer chose " + route);
+        } finally {
+            Files.delete(from);
+            Files.deleteIfExists(to);
+        }
+        for (int i = 0; i < copiers.size(); i++) {
+            System.out.printf(
+                    Locale.ROOT,
+                    "  %-34s %20s s, %20s CPU-s per GB, %s times the speed of the first%n",
+                    copiers.get(i).name,
+                    costs.of(i, cost -> cost.nanos / 1e9),
+                    costs.of(i, cost -> (double) cost.cpuNanos / options.bytes()),
+                    costs.ratio(0, i, cost -> cost.nanos));
+        }
+    }
+
+    private static String route(Path from, Path to) throws IOException {
+        try (KernelFile source = KernelFile.open(from, StandardOpenOption.READ);
+                KernelFile sink = KernelFile.open(to, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            return Sluice.transfer(source, sink).route().name();
+        }
+    }
+
+    private static void transfer(Route route, Path from, Path to) throws IOException {
+        try (KernelFile source = KernelFile.open(from, StandardOpenOption.READ);
+                KernelFile sink = KernelFile.open(to, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            if (route == null) {
+                Sluice.transfer(source, sink);
+            } else {
+                Pipeline.from(source).route(route).to(sink);
+            }
+        }
+    }
+
+    private static void transferTo(Path from, Path to) throws IOException {
+        try (FileChannel source = FileChannel.open(from, StandardOpenOption.READ);
+                FileChannel sink = FileChannel.open(to, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            long size = source.size();
+            for (long at = 0; at < size; ) {
+                at += source.transferTo(at, size - at, sink);
+            }
+        }
+    }
+
+    /** Several pairs at a time, by registered memory; a pair that falls short is not made up for, but noticed. */
+    private static void linked(Ring ring, MemorySegment memory, Path from, Path to) throws IOException {
+        int source = -1;
+        int sink = -1;
+        try (Arena arena = Arena.ofConfined()) {
+            source = one(ring, ring.next().open(AT_FDCWD, arena.allocateFrom(from.toString()), O_CLOEXEC, 0));
+            MemorySegment name = arena.allocateFrom(to.toString());
+            sink = one(ring, ring.next().open(AT_FDCWD, name, O_CREATE_TO_WRITE | O_CLOEXEC, OWNER));
+            long size = Files.size(from);
+            Ring.Handler handler = completion -> {
+                if (completion.result() <= 0) {
+                    throw new IllegalStateException(completion.toString());
+                }
+            };
+            for (long at = 0; at < size; ) {
+                int queued = 0;
+                for (int i = 0; i < CHUNKS && at < size; i++) {
+                    MemorySegment chunk = memory.asSlice((long) i * CHUNK, Math.min(CHUNK, size - at));
+                    ring.next().readFixed(source, chunk, 0, at).link();
+                    ring.next().writeFixed(sink, chunk, 0, at);
+                    at += chunk.byteSize();
+                    queued += 2;
+                }
+                ring.submitAndWait(queued);
+                if (ring.reap(handler) != queued) {
+                    throw new IllegalStateException("a completion is missing");
+                }
+            }
+        } finally {
+            for (int fd : new int[] {source, sink}) {
+                if (fd >= 0) {
+                    one(ring, ring.next().close(fd));
+                }
+            }
         }
     }
 }

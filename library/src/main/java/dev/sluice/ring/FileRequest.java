@@ -8,6 +8,7 @@ final class FileRequest extends Request {
     private final Operation operation;
     private final int fd;
     private final int index;
+    private final int memory;
     private final long offset;
     private final long address;
     private final int length;
@@ -17,11 +18,13 @@ final class FileRequest extends Request {
      * The fields of an entry.
      *
      * @param index of the descriptor in the table of fixed files, or {@link FixedFiles#NONE}
+     * @param memory of the buffer in the table of fixed ones, or {@link ZeroCopyCalls#UNREGISTERED}
      */
-    FileRequest(Operation operation, int fd, int index, long offset, long address, int length, int flags) {
+    FileRequest(Operation operation, int fd, int index, int memory, long offset, long address, int length, int flags) {
         this.operation = operation;
         this.fd = fd;
         this.index = index;
+        this.memory = memory;
         this.offset = offset;
         this.address = address;
         this.length = length;
@@ -31,10 +34,20 @@ final class FileRequest extends Request {
     @Override
     void fill(Submission submission) {
         boolean fixed = index != FixedFiles.NONE;
-        submission.raw(operation.ordinal(), fixed ? index : fd, offset, address, length, flags);
+        submission.raw(code(), fixed ? index : fd, offset, address, length, flags);
+        if (memory != FixedBuffers.UNREGISTERED) {
+            submission.bufferIndex(memory);
+        }
         if (fixed) {
             submission.fixedFile();
         }
+    }
+
+    private int code() {
+        if (memory == FixedBuffers.UNREGISTERED) {
+            return operation.ordinal();
+        }
+        return (operation == Operation.READ ? Operation.READ_FIXED : Operation.WRITE_FIXED).ordinal();
     }
 
     @Override

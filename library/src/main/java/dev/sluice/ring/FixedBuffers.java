@@ -1,45 +1,48 @@
 package dev.sluice.ring;
 
-import dev.sluice.send.ZeroCopyCalls;
+import dev.sluice.internal.fd.PoolMemory;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
 /** The table of registered memory of a shared ring: the kernel need not look up and pin the pages at every call. */
-final class FixedBuffers {
+final class FixedBuffers implements PoolMemory.Registrar {
     private static final int SIZE = 256;
 
+    private final SharedRing ring;
     private final Places places = new Places(SIZE);
 
+    FixedBuffers(SharedRing ring) {
+        this.ring = ring;
+    }
+
     /** On the ring's thread. */
-    void register(Ring ring) {
+    void register(Ring opened) {
         try {
-            ring.registry().emptyBuffers(SIZE);
+            opened.registry().emptyBuffers(SIZE);
             places.open();
         } catch (IOException e) {
             // Then nobody has a place.
         }
     }
 
-    /** The index of the memory from now on, or {@link ZeroCopyCalls#UNREGISTERED}. */
-    int add(SharedRing ring, MemorySegment memory) throws IOException {
+    @Override
+    public int register(MemorySegment memory) {
         int index = places.take();
         if (index == Places.NONE) {
-            return ZeroCopyCalls.UNREGISTERED;
+            return UNREGISTERED;
         }
         Update update = new Update(ring, memory, index);
         ring.thread().submit(update);
-        try {
-            ring.thread().await(update, Long.MAX_VALUE);
-        } finally {
-            if (!update.made) {
-                places.give(index);
-            }
+        update.awaitDone();
+        if (!update.made) {
+            places.give(index);
         }
-        return update.made ? index : ZeroCopyCalls.UNREGISTERED;
+        return update.made ? index : UNREGISTERED;
     }
 
     /** Does not wait: who gets the index next comes behind us in the queue. */
-    void remove(SharedRing ring, int index) {
+    @Override
+    public void unregister(int index) {
         ring.thread().submit(new Update(ring, MemorySegment.NULL, index));
         places.give(index);
     }

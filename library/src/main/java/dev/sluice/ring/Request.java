@@ -63,6 +63,18 @@ abstract class Request {
         finish();
     }
 
+    /** Parks until it is over; an interrupt changes nothing. */
+    final void awaitDone() {
+        boolean interrupted = false;
+        while (!done) {
+            LockSupport.park(this);
+            interrupted |= Thread.interrupted();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     final boolean done() {
         return done;
     }

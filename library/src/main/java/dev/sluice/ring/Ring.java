@@ -33,12 +33,17 @@ public final class Ring implements AutoCloseable {
     /** A request that the kernel does not give up, such as a read of a dead disk, is not waited for longer. */
     private static final long PATIENCE_NANOS = 1_000_000_000;
 
+    private static final long PAGE = 4096;
+
     private final int fd;
     private final Arena arena = Arena.ofConfined();
     private final RingSetup setup;
     private final MemorySegment argument;
     private final MemorySegment cell;
     private final MemorySegment known;
+
+    /** What the kernel reads the time-outs of waits from without being told where, or null. */
+    private MemorySegment waits;
 
     /** The ring's number for this thread, or −1. */
     private final int number;
@@ -78,6 +83,14 @@ public final class Ring implements AutoCloseable {
         this.number = Rings.know(fd, known);
     }
 
+    /** The whole page is the kernel's to read; only its beginning is used. While the ring is disabled. */
+    void registerWaits() throws IOException {
+        MemorySegment page = arena.allocate(PAGE, PAGE);
+        page.set(JAVA_INT, Rings.REG_WAIT_FLAGS, Rings.IORING_REG_WAIT_TS);
+        registry.waits(page);
+        waits = page;
+    }
+
     private void use(Queues mapped) {
         queues = mapped;
         tail = mapped.submissionTail();
@@ -94,6 +107,17 @@ public final class Ring implements AutoCloseable {
      */
     public static Ring open(int entries) throws IOException {
         return new RingSetup().entries(entries).open();
+    }
+
+    /**
+     * Starts a ring that was opened with {@link SetupFlag#R_DISABLED}. Till then files, buffers and whatever else can be
+     * registered, and entries be queued, but not handed over. What {@link RingSetup#allow} left out is refused from now on.
+     *
+     * @throws SluiceException EBADFD if the ring was not disabled
+     */
+    public void enable() throws IOException {
+        registry.call("io_uring_register ENABLE_RINGS", Rings.IORING_REGISTER_ENABLE_RINGS, 0, 0);
+        setup.enabled();
     }
 
     /** The flags in effect: those asked for, and of the usual ones those that the kernel knows. */
@@ -238,12 +262,19 @@ public final class Ring implements AutoCloseable {
         int flags = Rings.IORING_ENTER_GETEVENTS;
         long address = 0;
         if (timeoutNanos != Long.MAX_VALUE) {
-            Rings.timespec(argument, Rings.GETEVENTS_SIZE, Math.max(0, timeoutNanos));
             boolean minimum = minimumNanos > 0 && (features & 1 << Feature.MIN_TIMEOUT.ordinal()) != 0;
-            argument.set(JAVA_INT, Rings.GETEVENTS_MIN_WAIT_USEC, minimum ? (int) Math.ceilDiv(minimumNanos, 1000) : 0);
-            argument.set(JAVA_LONG, Rings.GETEVENTS_TS, argument.address() + Rings.GETEVENTS_SIZE);
-            address = argument.address();
+            int micros = minimum ? (int) Math.ceilDiv(minimumNanos, 1000) : 0;
             flags |= Rings.IORING_ENTER_EXT_ARG;
+            if (waits == null) {
+                Rings.timespec(argument, Rings.GETEVENTS_SIZE, Math.max(0, timeoutNanos));
+                argument.set(JAVA_INT, Rings.GETEVENTS_MIN_WAIT_USEC, micros);
+                argument.set(JAVA_LONG, Rings.GETEVENTS_TS, argument.address() + Rings.GETEVENTS_SIZE);
+                address = argument.address();
+            } else {
+                Rings.timespec(waits, 0, Math.max(0, timeoutNanos));
+                waits.set(JAVA_INT, Rings.REG_WAIT_MIN_WAIT_USEC, micros);
+                flags |= Rings.IORING_ENTER_EXT_ARG_REG;
+            }
         }
         if (poller) {
             flags |= needsWakeUp() ? Rings.IORING_ENTER_SQ_WAKEUP : 0;
@@ -271,6 +302,11 @@ public final class Ring implements AutoCloseable {
         return switch (result) {
             // The time is over; a signal came; too little memory; completions wait for room: all of them temporary.
             case -Errno.ETIME, -Errno.EINTR, -Errno.EAGAIN, -Errno.EBUSY -> 0;
+            case -Errno.EBADFD ->
+                throw new SluiceException(
+                        "ring: io_uring_enter: EBADFD; the ring is disabled, enable() it first",
+                        "io_uring_enter",
+                        Errno.EBADFD);
             default -> {
                 if (result < 0) {
                     throw Descriptor.failure("io_uring_enter", "ring", result);
@@ -406,6 +442,10 @@ public final class Ring implements AutoCloseable {
      * @return whether none is left
      */
     public boolean drain(Duration patience) throws IOException {
+        if (setup.has(SetupFlag.R_DISABLED)) {
+            // What is queued never reached the kernel, and never will.
+            return true;
+        }
         long deadline = System.nanoTime() + patience.toNanos();
         boolean cancelled = false;
         while (true) {

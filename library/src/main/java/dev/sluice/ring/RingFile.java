@@ -2,11 +2,13 @@ package dev.sluice.ring;
 
 import dev.sluice.internal.fd.CopyBuffer;
 import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.fd.PoolMemory;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Native;
 import dev.sluice.internal.linux.Rings;
 import dev.sluice.io.SluiceException;
+import dev.sluice.send.BufferPool;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
@@ -40,7 +42,8 @@ public final class RingFile implements Closeable {
         /**
          * Past the page cache, O_DIRECT of open(2). Calls whose offset, length and buffer are multiples of 4096 go to the
          * disk as they are, others are aligned by the library, which costs a copy; the ends of a write that are no whole
-         * blocks go through the page cache.
+         * blocks go through the page cache. The memory of a {@link BufferPool} is registered with the ring, as far as the
+         * limit of locked memory allows: its buffers (a lease's segment as a ByteBuffer) are not pinned at every call.
          */
         DIRECT
     }
@@ -397,9 +400,10 @@ public final class RingFile implements Closeable {
         enter(handle);
         try {
             int fd = handle.descriptor.fd();
+            int buffer = handle == direct ? registered(address, length) : FixedBuffers.UNREGISTERED;
             int result;
             do {
-                Request request = new FileRequest(operation, fd, handle.index, offset, address, length, flags);
+                Request request = new FileRequest(operation, fd, handle.index, buffer, offset, address, length, flags);
                 result = ring.perform(request, Long.MAX_VALUE);
             } while (result == -Errno.EINTR);
             if (result < 0) {
@@ -411,6 +415,12 @@ public final class RingFile implements Closeable {
             Reference.reachabilityFence(memory);
             Reference.reachabilityFence(this);
         }
+    }
+
+    /** Only past the page cache does the kernel pin a buffer's pages, at each call unless it knows them. */
+    private int registered(long address, int length) {
+        PoolMemory memory = PoolMemory.of(address, length);
+        return memory == null ? FixedBuffers.UNREGISTERED : memory.numberWith(ring.memories());
     }
 
     private static void enter(Handle handle) throws ClosedChannelException {

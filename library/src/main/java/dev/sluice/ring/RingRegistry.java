@@ -11,6 +11,7 @@ import dev.sluice.io.SluiceException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -56,6 +57,52 @@ public final class RingRegistry {
             int last = Byte.toUnsignedInt(probe.get(JAVA_BYTE, Rings.PROBE_LAST_OP));
             long flags = Rings.PROBE_SIZE + operation * Rings.PROBE_OP_SIZE + Rings.PROBE_OP_FLAGS;
             return operation <= last && (probe.get(JAVA_BYTE, flags) & Rings.IO_URING_OP_SUPPORTED) != 0;
+        }
+    }
+
+    /** While the ring is disabled. */
+    void restrict(Restrictions restrictions) throws IOException {
+        try (Arena scratch = Arena.ofConfined()) {
+            long list = restrictions.list(scratch).address();
+            int operation = Rings.IORING_REGISTER_RESTRICTIONS;
+            call("io_uring_register RESTRICTIONS", operation, list, restrictions.count());
+        }
+    }
+
+    /** Whole pages, from which the kernel reads the arguments of waits. While the ring is disabled. */
+    void waits(MemorySegment pages) throws IOException {
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment description = scratch.allocate(Rings.REGION_DESC_SIZE, 8);
+            description.set(JAVA_LONG, Rings.REGION_DESC_USER_ADDR, pages.address());
+            description.set(JAVA_LONG, Rings.REGION_DESC_BYTES, pages.byteSize());
+            description.set(JAVA_INT, Rings.REGION_DESC_FLAGS, Rings.IORING_MEM_REGION_TYPE_USER);
+            MemorySegment region = scratch.allocate(Rings.MEM_REGION_REG_SIZE, 8);
+            region.set(JAVA_LONG, Rings.MEM_REGION_REG_UPTR, description.address());
+            region.set(JAVA_LONG, Rings.MEM_REGION_REG_FLAGS, Rings.IORING_MEM_REGION_REG_WAIT_ARG);
+            call("io_uring_register MEM_REGION", Rings.IORING_REGISTER_MEM_REGION, region.address(), 1);
+        }
+    }
+
+    /**
+     * Has whoever waits for completions poll the network devices that the ring's sockets receive from, for so long, before it
+     * sleeps: NAPI, for devices that have it. It costs a processor for that time. Since 6.9.
+     *
+     * @param prefer whether the devices are to hold their interrupts back meanwhile
+     */
+    public void napi(Duration busyPoll, boolean prefer) throws IOException {
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment napi = scratch.allocate(Rings.NAPI_SIZE, 8);
+            napi.set(JAVA_INT, Rings.NAPI_BUSY_POLL_TO, Math.toIntExact(busyPoll.toNanos() / 1000));
+            napi.set(JAVA_BYTE, Rings.NAPI_PREFER_BUSY_POLL, (byte) (prefer ? 1 : 0));
+            call("io_uring_register NAPI", Rings.IORING_REGISTER_NAPI, napi.address(), 1);
+        }
+    }
+
+    /** Waits without polling devices from now on. */
+    public void unregisterNapi() throws IOException {
+        try (Arena scratch = Arena.ofConfined()) {
+            long before = scratch.allocate(Rings.NAPI_SIZE, 8).address();
+            call("io_uring_register UNREGISTER_NAPI", Rings.IORING_UNREGISTER_NAPI, before, 1);
         }
     }
 

@@ -13,7 +13,6 @@ final class RingSends implements ZeroCopyCalls {
     private static final int AT_ONCE = Sockets.MSG_DONTWAIT | Sockets.MSG_NOSIGNAL;
 
     private final SharedRing ring;
-    private final FixedBuffers buffers = new FixedBuffers();
     private String reason;
 
     RingSends(SharedRing ring) {
@@ -22,7 +21,6 @@ final class RingSends implements ZeroCopyCalls {
 
     /** On the ring's thread. */
     void register(Ring opened) {
-        buffers.register(opened);
         try {
             reason = opened.supports(Operation.SENDMSG_ZC)
                     ? null
@@ -38,13 +36,13 @@ final class RingSends implements ZeroCopyCalls {
     }
 
     @Override
-    public int register(MemorySegment memory) throws IOException {
-        return buffers.add(ring, memory);
+    public int register(MemorySegment memory) {
+        return ring.memories().register(memory);
     }
 
     @Override
     public void unregister(int memory) {
-        buffers.remove(ring, memory);
+        ring.memories().unregister(memory);
     }
 
     @Override

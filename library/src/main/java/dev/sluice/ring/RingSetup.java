@@ -11,6 +11,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -37,6 +38,8 @@ public final class RingSetup {
     private int idleMillis;
     private int cpu;
     private int workersOf = -1;
+    private boolean registeredWaits;
+    private Restrictions restrictions;
 
     /** 256 submissions, 1024 completions. */
     public RingSetup() {}
@@ -92,6 +95,53 @@ public final class RingSetup {
         return with(SetupFlag.ATTACH_WQ);
     }
 
+    /**
+     * Has the kernel read the time-outs of {@link Ring#submitAndWait} from memory that it maps once, instead of copying them
+     * at every call; since 6.13.
+     */
+    public RingSetup registeredWaits() {
+        registeredWaits = true;
+        return this;
+    }
+
+    /**
+     * Allows these operations, and nothing else that no {@code allow} or {@code demand} names: neither entry flags nor
+     * registrations, except for those which {@link Ring#close} makes. Other entries complete with −EACCES. That holds from
+     * {@link Ring#enable} on, for good: a ring {@link #with} {@link SetupFlag#R_DISABLED} can have files and buffers
+     * registered before, any other is enabled when it is opened. Since 5.10.
+     */
+    public RingSetup allow(Operation... operations) {
+        restrictions().operations.addAll(List.of(operations));
+        return this;
+    }
+
+    /** Allows these flags of entries. */
+    public RingSetup allow(EntryFlag... flags) {
+        restrictions().allowed.addAll(List.of(flags));
+        return this;
+    }
+
+    /** Allows only entries that have all of these flags: {@link EntryFlag#FIXED_FILE}, say, for registered files alone. */
+    public RingSetup demand(EntryFlag... flags) {
+        restrictions().demanded.addAll(List.of(flags));
+        return this;
+    }
+
+    /** Allows these registrations, by the numbers that {@link RingRegistry#raw} takes. */
+    public RingSetup allowRegistrations(int... numbers) {
+        for (int number : numbers) {
+            restrictions().registrations.add(number);
+        }
+        return this;
+    }
+
+    private Restrictions restrictions() {
+        if (restrictions == null) {
+            restrictions = new Restrictions();
+        }
+        return restrictions;
+    }
+
     boolean has(SetupFlag flag) {
         return effective.contains(flag);
     }
@@ -129,8 +179,35 @@ public final class RingSetup {
                 throw refusal(fd);
             }
             own.effective = flags;
-            return new Ring(fd, own, params);
+            return prepared(new Ring(fd, own, params));
         }
+    }
+
+    /** What has to be told to a ring before it is enabled. */
+    private Ring prepared(Ring ring) throws IOException {
+        try {
+            if (registeredWaits) {
+                ring.registerWaits();
+            }
+            if (restrictions != null) {
+                ring.registry().restrict(restrictions);
+            }
+            if (disabledAtFirst() && !wanted.contains(SetupFlag.R_DISABLED)) {
+                ring.enable();
+            }
+            return ring;
+        } catch (IOException e) {
+            ring.close();
+            throw e;
+        }
+    }
+
+    private boolean disabledAtFirst() {
+        return registeredWaits || restrictions != null;
+    }
+
+    void enabled() {
+        effective.remove(SetupFlag.R_DISABLED);
     }
 
     private RingSetup copy() {
@@ -142,12 +219,17 @@ public final class RingSetup {
         copy.idleMillis = idleMillis;
         copy.cpu = cpu;
         copy.workersOf = workersOf;
+        copy.registeredWaits = registeredWaits;
+        copy.restrictions = restrictions;
         return copy;
     }
 
     private EnumSet<SetupFlag> flags() {
         EnumSet<SetupFlag> flags = EnumSet.copyOf(wanted);
         flags.add(SetupFlag.CQSIZE);
+        if (disabledAtFirst()) {
+            flags.add(SetupFlag.R_DISABLED);
+        }
         for (SetupFlag usual : USUAL) {
             boolean deferred = usual == SetupFlag.DEFER_TASKRUN || usual == SetupFlag.TASKRUN_FLAG;
             boolean single = usual == SetupFlag.SINGLE_ISSUER;

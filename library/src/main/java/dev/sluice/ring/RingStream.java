@@ -19,7 +19,8 @@ import java.nio.channels.ClosedChannelException;
 /**
  * A socket with a ring beneath. One request per read, for no more than its buffer holds: nothing is received that nobody has
  * asked for, so a transfer may take over the descriptor at any time. A heap buffer is filled from the ring's provided
- * buffers: while it waits, a connection holds no memory.
+ * buffers: while it waits, a connection holds no memory. Not as a bundle of them, since those know no limit: asked for 4096
+ * bytes, Linux 6.18 received 57,344.
  */
 final class RingStream implements SocketStream {
     private final SharedRing ring;

@@ -13,7 +13,6 @@ import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * A ring for everybody: any thread, virtual or not, calls, and parks until its operation is done. One platform thread makes
@@ -38,6 +37,7 @@ public final class SharedRing implements AutoCloseable {
     private final RingThread thread;
     private final String reason;
     private final FixedFiles files = new FixedFiles();
+    private final FixedBuffers memories = new FixedBuffers(this);
     private final RingSends sends = new RingSends(this);
 
     /** Of the ring's thread; there is no other user. */
@@ -63,6 +63,7 @@ public final class SharedRing implements AutoCloseable {
     /** On the ring's thread. A kernel that refuses leaves us with ordinary descriptors and buffers. */
     private void register(Ring ring) {
         files.register(ring);
+        memories.register(ring);
         sends.register(ring);
         try {
             buffers = ring.registry().bufferRing(0, BUFFERS, BUFFER_SIZE);
@@ -191,14 +192,7 @@ public final class SharedRing implements AutoCloseable {
                 request.finish(t);
             }
         });
-        boolean interrupted = false;
-        while (!request.done()) {
-            LockSupport.park(request);
-            interrupted |= Thread.interrupted();
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        request.awaitDone();
         return request.result();
     }
 
@@ -252,6 +246,10 @@ public final class SharedRing implements AutoCloseable {
 
     FixedFiles files() {
         return files;
+    }
+
+    FixedBuffers memories() {
+        return memories;
     }
 
     /**

@@ -130,7 +130,7 @@ public final class Submission {
         return this;
     }
 
-    private Submission bufferIndex(int index) {
+    Submission bufferIndex(int index) {
         entries.set(JAVA_SHORT, at + Rings.SQE_BUF_INDEX, (short) index);
         return this;
     }
@@ -192,7 +192,10 @@ public final class Submission {
         return priority(Rings.IORING_RECVSEND_POLL_FIRST);
     }
 
-    /** For send and receive with {@link #select}: as many buffers in one go as there is data or room for; since 6.10. */
+    /**
+     * For send and receive with {@link #select}: as many buffers in one go as there is data or room for; since 6.10. A
+     * length is no limit: the kernel goes on with what has come meanwhile.
+     */
     public Submission bundle() {
         return priority(Rings.IORING_RECVSEND_BUNDLE);
     }

@@ -1,16 +1,14 @@
 package dev.sluice.send;
 
 import dev.sluice.internal.fd.Descriptor;
+import dev.sluice.internal.fd.PoolMemory;
 import dev.sluice.internal.linux.Memory;
 import dev.sluice.internal.linux.Native;
 import dev.sluice.io.SluiceException;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -81,14 +79,15 @@ public final class BufferPool implements AutoCloseable {
 
     private final Throwable[] sites;
 
-    /** Who has registered the memory with the kernel, and by which number. */
-    private final Map<ZeroCopyCalls, Integer> registered = new HashMap<>();
+    /** The memory as rings know it, which register it at its first use. */
+    private final PoolMemory known;
 
     private BufferPool(int bufferSize, int count, Pages pages, MemorySegment memory, Arena arena, long stride) {
         this.bufferSize = bufferSize;
         this.count = count;
         this.pages = pages;
         this.memory = memory;
+        this.known = new PoolMemory(memory);
         this.arena = arena;
         this.stride = stride;
         this.mostQuarantined = Math.max(1, count / 4);
@@ -315,30 +314,12 @@ public final class BufferPool implements AutoCloseable {
     }
 
     /** The number under which the kernel knows the memory, or {@link ZeroCopyCalls#UNREGISTERED}; parks at first. */
-    int registeredWith(ZeroCopyCalls calls) throws IOException {
-        synchronized (registered) {
-            Integer number = registered.get(calls);
-            if (number == null) {
-                number = calls.register(memory);
-                registered.put(calls, number);
-            }
-            return number;
-        }
-    }
-
-    private void unregister() {
-        synchronized (registered) {
-            registered.forEach((calls, number) -> {
-                if (number != ZeroCopyCalls.UNREGISTERED) {
-                    calls.unregister(number);
-                }
-            });
-            registered.clear();
-        }
+    int registeredWith(ZeroCopyCalls calls) {
+        return known.numberWith(calls);
     }
 
     private void unmap() {
-        unregister();
+        known.forget();
         try {
             arena.close();
         } catch (IllegalStateException e) {

@@ -1,18 +1,15 @@
 package dev.sluice.send;
 
+import dev.sluice.internal.fd.PoolMemory;
 import dev.sluice.internal.linux.Message;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 
 /**
  * Makes the zero-copy calls of a {@link ZeroCopySender} in the place of send(2) with MSG_ZEROCOPY. Programs get theirs from
  * {@code SharedRing.sends()}.
  */
 @SuppressWarnings("exports") // Made by the library only.
-public interface ZeroCopyCalls {
-    /** What {@link #register} gives for memory that the kernel does not know. */
-    int UNREGISTERED = -1;
-
+public interface ZeroCopyCalls extends PoolMemory.Registrar {
     /** Told of the buffer of one call; from any thread, which must not be held up. */
     interface Flight {
         /** The kernel has let go of it. */
@@ -24,17 +21,6 @@ public interface ZeroCopyCalls {
 
     /** Why there are none, or null. */
     String unavailable();
-
-    /**
-     * Has the kernel map memory that many calls will send from.
-     *
-     * @return the number to name it by, or {@link #UNREGISTERED} if the kernel would not
-     * @throws IOException if that was interrupted
-     */
-    int register(MemorySegment memory) throws IOException;
-
-    /** Gives the number back; nothing is in flight from there. Never waits. */
-    void unregister(int memory);
 
     /**
      * Calls send(2), never to wait for room in the socket, and parks until that has its result.

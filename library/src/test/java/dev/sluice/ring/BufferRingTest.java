@@ -128,6 +128,54 @@ class BufferRingTest {
     }
 
     @Test
+    @DisplayName("a single receive of a bundle fills several buffers at once, in order")
+    void oneBundle() throws Exception {
+        byte[] sent = Bytes.random(2, 5 * SIZE + 100);
+        try (BufferRing buffers = buffers(Mode.BUNDLE)) {
+            Sockets.send(near, arena.allocateFrom(JAVA_BYTE, sent).address(), sent.length);
+            byte[] received = new byte[sent.length];
+            int[] at = new int[1];
+            int most = 0;
+            while (at[0] < sent.length) {
+                ring.next().receive(far, 0).select(3).bundle();
+                int[] pieces = new int[1];
+                buffers.take(Wait.completion(ring), (buffer, offset, length, done) -> {
+                    MemorySegment.copy(buffers.memory(), JAVA_BYTE, offset, received, at[0], length);
+                    at[0] += length;
+                    pieces[0]++;
+                    buffers.recycle(buffer);
+                });
+                ring.advance();
+                most = Math.max(most, pieces[0]);
+            }
+            assertThat(Arrays.mismatch(received, sent)).isEqualTo(-1);
+            assertThat(most).isGreaterThan(1);
+        }
+    }
+
+    @Test
+    @DisplayName("a single send of a bundle takes all the buffers, in order")
+    void sendsBundle() throws Exception {
+        byte[] content = Bytes.random(3, COUNT * SIZE);
+        try (BufferRing buffers = buffers(Mode.BUNDLE)) {
+            MemorySegment.copy(content, 0, buffers.memory(), JAVA_BYTE, 0, content.length);
+            ring.next().send(near, 0).select(3).bundle();
+            int[] order = new int[1];
+            int sent = Wait.completion(ring).result();
+            buffers.take(
+                    ring.peek(),
+                    (buffer, offset, length, done) -> assertThat(buffer).isEqualTo(order[0]++));
+            ring.advance();
+            assertThat(sent).isEqualTo(content.length);
+            assertThat(order[0]).isEqualTo(COUNT);
+            MemorySegment in = arena.allocate(content.length);
+            ring.next().receive(far, in, 0x100);
+            assertThat(Wait.result(ring)).isEqualTo(content.length);
+            assertThat(Arrays.mismatch(in.toArray(JAVA_BYTE), content)).isEqualTo(-1);
+        }
+    }
+
+    @Test
     @DisplayName("without a buffer left a receive ends with ENOBUFS, and goes on after one was given back")
     void runsOut() throws Exception {
         try (BufferRing buffers = buffers(Mode.WHOLE)) {

@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.io.SluiceException;
+import dev.sluice.send.BufferLease;
+import dev.sluice.send.BufferPool;
 import dev.sluice.testkit.Bytes;
 import dev.sluice.testkit.LeakCheck;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SeekableByteChannel;
@@ -34,6 +37,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 @ExtendWith(LeakCheck.class)
 class RingFileTest {
+    /** MADV_DONTNEED */
+    private static final int DONT_NEED = 4;
+
     @TempDir
     Path directory;
 
@@ -141,6 +147,46 @@ class RingFileTest {
         }
         byte[] found = Files.readAllBytes(path());
         assertThat(Arrays.mismatch(found, 0, found.length, model, 0, size)).isEqualTo(-1);
+    }
+
+    @Test
+    @DisplayName(
+            "O_DIRECT through a pool's buffers: its memory is the kernel's from the first call to the pool's close")
+    void throughPool() throws Exception {
+        byte[] content = Bytes.random(1, 4 * 65536);
+        SharedRing ring = SharedRing.shared();
+        try (RingFile file = open(RingFile.Option.DIRECT)) {
+            // The second pool comes to where the first one was, in memory and maybe in the ring's table.
+            for (int round = 0; round < 2; round++) {
+                try (BufferPool pool = BufferPool.open(65536, 4)) {
+                    for (int i = 0; i < 4; i++) {
+                        BufferLease lease = pool.lease();
+                        lease.put(ByteBuffer.wrap(content, i * 65536, 65536));
+                        ByteBuffer out = lease.readOnly().asByteBuffer();
+                        assertThat(file.write(out, i * 65536L)).isEqualTo(65536);
+                        lease.close();
+                    }
+                    assertThat(Arrays.mismatch(Files.readAllBytes(path()), content))
+                            .isEqualTo(-1);
+
+                    BufferLease lease = pool.lease();
+                    MemorySegment memory = lease.segment();
+                    memory.fill((byte) 0);
+                    file.readFully(memory.asByteBuffer(), 65536);
+                    MemorySegment second = MemorySegment.ofArray(content).asSlice(65536, 65536);
+                    assertThat(memory.mismatch(second)).isEqualTo(-1);
+                    if (ring.reason() == null) {
+                        // Takes the pages from the process, not from the kernel: that reads into those it was given.
+                        assertThat(ring.perform(entry -> entry.advise(memory, DONT_NEED)))
+                                .isZero();
+                        file.readFully(memory.asByteBuffer(), 65536);
+                        assertThat(memory.mismatch(MemorySegment.ofArray(new byte[65536])))
+                                .isEqualTo(-1);
+                    }
+                    lease.close();
+                }
+            }
+        }
     }
 
     @Test

@@ -73,6 +73,32 @@ public final class Rings {
     public static final long GETEVENTS_MIN_WAIT_USEC = 12;
     public static final long GETEVENTS_TS = 16;
 
+    public static final long REG_WAIT_SIZE = 64;
+    public static final long REG_WAIT_MIN_WAIT_USEC = 16;
+    public static final long REG_WAIT_FLAGS = 20;
+    public static final int IORING_REG_WAIT_TS = 1;
+    public static final long REGION_DESC_SIZE = 64;
+    public static final long REGION_DESC_USER_ADDR = 0;
+    public static final long REGION_DESC_BYTES = 8;
+    public static final long REGION_DESC_FLAGS = 16;
+    public static final int IORING_MEM_REGION_TYPE_USER = 1;
+    public static final long MEM_REGION_REG_SIZE = 32;
+    public static final long MEM_REGION_REG_UPTR = 0;
+    public static final long MEM_REGION_REG_FLAGS = 8;
+    public static final int IORING_MEM_REGION_REG_WAIT_ARG = 1;
+
+    public static final long RESTRICTION_SIZE = 16;
+    public static final long RESTRICTION_OPCODE = 0;
+    public static final long RESTRICTION_VALUE = 2;
+    public static final int IORING_RESTRICTION_REGISTER_OP = 0;
+    public static final int IORING_RESTRICTION_SQE_OP = 1;
+    public static final int IORING_RESTRICTION_SQE_FLAGS_ALLOWED = 2;
+    public static final int IORING_RESTRICTION_SQE_FLAGS_REQUIRED = 3;
+
+    public static final long NAPI_SIZE = 16;
+    public static final long NAPI_BUSY_POLL_TO = 0;
+    public static final long NAPI_PREFER_BUSY_POLL = 4;
+
     public static final long RSRC_REGISTER_SIZE = 32;
     public static final long RSRC_REGISTER_FLAGS = 4;
     public static final int IORING_RSRC_REGISTER_SPARSE = 1;
@@ -118,6 +144,7 @@ public final class Rings {
     public static final int IORING_ENTER_SQ_WAIT = 4;
     public static final int IORING_ENTER_EXT_ARG = 8;
     public static final int IORING_ENTER_REGISTERED_RING = 1 << 4;
+    public static final int IORING_ENTER_EXT_ARG_REG = 1 << 6;
 
     public static final int IORING_FSYNC_DATASYNC = 1;
     public static final int IORING_TIMEOUT_ABS = 1;
@@ -146,14 +173,19 @@ public final class Rings {
     public static final int IORING_REGISTER_FILES_UPDATE = 6;
     public static final int IORING_REGISTER_EVENTFD_ASYNC = 7;
     public static final int IORING_REGISTER_PROBE = 8;
+    public static final int IORING_REGISTER_RESTRICTIONS = 11;
+    public static final int IORING_REGISTER_ENABLE_RINGS = 12;
     public static final int IORING_REGISTER_BUFFERS2 = 15;
     public static final int IORING_REGISTER_BUFFERS_UPDATE = 16;
     public static final int IORING_REGISTER_PBUF_RING = 22;
     public static final int IORING_UNREGISTER_PBUF_RING = 23;
     public static final int IORING_REGISTER_SYNC_CANCEL = 24;
     private static final int IORING_REGISTER_RING_FDS = 20;
-    private static final int IORING_UNREGISTER_RING_FDS = 21;
+    public static final int IORING_UNREGISTER_RING_FDS = 21;
+    public static final int IORING_REGISTER_NAPI = 27;
+    public static final int IORING_UNREGISTER_NAPI = 28;
     public static final int IORING_REGISTER_RESIZE_RINGS = 33;
+    public static final int IORING_REGISTER_MEM_REGION = 34;
     public static final int IOU_PBUF_RING_INC = 2;
 
     private static final int PROT_READ_WRITE = 3;
@@ -177,9 +209,13 @@ public final class Rings {
         return Native.syscall(IO_URING_SETUP, entries, params.address(), 0, 0, 0, 0);
     }
 
-    /** The number of entries taken, or −errno. {@code argument} is 0, or a getevents_arg with EXT_ARG. */
+    /**
+     * The number of entries taken, or −errno. {@code argument} is 0, or a getevents_arg with EXT_ARG, or with EXT_ARG_REG
+     * where in the registered region its reg_wait lies.
+     */
     public static int enter(MemorySegment cell, int ring, int submit, int complete, int flags, long argument) {
-        return Native.syscall(cell, IO_URING_ENTER, ring, submit, complete, flags, argument, GETEVENTS_SIZE);
+        long size = (flags & IORING_ENTER_EXT_ARG_REG) == 0 ? GETEVENTS_SIZE : REG_WAIT_SIZE;
+        return Native.syscall(cell, IO_URING_ENTER, ring, submit, complete, flags, argument, size);
     }
 
     /** What {@link #enter} captures errno in: one per ring. */

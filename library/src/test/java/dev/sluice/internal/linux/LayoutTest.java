@@ -2,6 +2,7 @@ package dev.sluice.internal.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.ring.EntryFlag;
 import dev.sluice.ring.Feature;
 import dev.sluice.ring.Operation;
 import dev.sluice.ring.SetupFlag;
@@ -46,6 +47,22 @@ class LayoutTest {
             Map.entry("BUF_SIZE", "sizeof(struct io_uring_buf)"),
             Map.entry("BUF_REG_SIZE", "sizeof(struct io_uring_buf_reg)"),
             Map.entry("GETEVENTS_SIZE", "sizeof(struct io_uring_getevents_arg)"),
+            Map.entry("REG_WAIT_SIZE", "sizeof(struct io_uring_reg_wait)"),
+            Map.entry("REG_WAIT_MIN_WAIT_USEC", "offsetof(struct io_uring_reg_wait, min_wait_usec)"),
+            Map.entry("REG_WAIT_FLAGS", "offsetof(struct io_uring_reg_wait, flags)"),
+            Map.entry("REGION_DESC_SIZE", "sizeof(struct io_uring_region_desc)"),
+            Map.entry("REGION_DESC_USER_ADDR", "offsetof(struct io_uring_region_desc, user_addr)"),
+            Map.entry("REGION_DESC_BYTES", "offsetof(struct io_uring_region_desc, size)"),
+            Map.entry("REGION_DESC_FLAGS", "offsetof(struct io_uring_region_desc, flags)"),
+            Map.entry("MEM_REGION_REG_SIZE", "sizeof(struct io_uring_mem_region_reg)"),
+            Map.entry("MEM_REGION_REG_UPTR", "offsetof(struct io_uring_mem_region_reg, region_uptr)"),
+            Map.entry("MEM_REGION_REG_FLAGS", "offsetof(struct io_uring_mem_region_reg, flags)"),
+            Map.entry("RESTRICTION_SIZE", "sizeof(struct io_uring_restriction)"),
+            Map.entry("RESTRICTION_OPCODE", "offsetof(struct io_uring_restriction, opcode)"),
+            Map.entry("RESTRICTION_VALUE", "offsetof(struct io_uring_restriction, sqe_flags)"),
+            Map.entry("NAPI_SIZE", "sizeof(struct io_uring_napi)"),
+            Map.entry("NAPI_BUSY_POLL_TO", "offsetof(struct io_uring_napi, busy_poll_to)"),
+            Map.entry("NAPI_PREFER_BUSY_POLL", "offsetof(struct io_uring_napi, prefer_busy_poll)"),
             Map.entry("RSRC_REGISTER_SIZE", "sizeof(struct io_uring_rsrc_register)"),
             Map.entry("RSRC_REGISTER_FLAGS", "offsetof(struct io_uring_rsrc_register, flags)"),
             Map.entry("RSRC_UPDATE2_SIZE", "sizeof(struct io_uring_rsrc_update2)"),
@@ -235,7 +252,8 @@ class LayoutTest {
     }
 
     /** Names that came with kernels younger than the headers of some distributions: each header checks those it has. */
-    private static final Pattern OF_RINGS = Pattern.compile("\\b(IORING_|IOU_|IOSQE_|IO_URING_OP_|SPLICE_F_FD)\\w+");
+    private static final Pattern OF_RINGS =
+            Pattern.compile("\\b(io_uring_|IORING_|IOU_|IOSQE_|IO_URING_OP_|SPLICE_F_FD)\\w+");
 
     private static List<String> ofRings() {
         List<String> equations = new ArrayList<>();
@@ -244,6 +262,9 @@ class LayoutTest {
         }
         for (SetupFlag flag : SetupFlag.values()) {
             equations.add("IORING_SETUP_" + flag + " == 1U << " + flag.ordinal());
+        }
+        for (EntryFlag flag : EntryFlag.values()) {
+            equations.add("IOSQE_" + flag + "_BIT == " + flag.ordinal());
         }
         for (Feature feature : Feature.values()) {
             equations.add("IORING_FEAT_" + feature + " == 1U << " + feature.ordinal());
