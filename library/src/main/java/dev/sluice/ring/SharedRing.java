@@ -64,7 +64,6 @@ public final class SharedRing implements AutoCloseable {
     private void register(Ring ring) {
         files.register(ring);
         memories.register(ring);
-        sends.register(ring);
         try {
             buffers = ring.registry().bufferRing(0, BUFFERS, BUFFER_SIZE);
         } catch (IOException e) {
