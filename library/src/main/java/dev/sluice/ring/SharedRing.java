@@ -118,7 +118,10 @@ public final class SharedRing implements AutoCloseable {
         return reason;
     }
 
-    /** How many system calls have been made for all the operations together; 0 without a ring. */
+    /**
+     * How many system calls its thread has made for all the operations together; 0 without a ring. Zero-copy sends, and
+     * what {@link #fanOut} sends at once, are not among them: those the callers make themselves.
+     */
     public long systemCalls() {
         return thread == null ? 0 : thread.enters();
     }
@@ -196,8 +199,8 @@ public final class SharedRing implements AutoCloseable {
     }
 
     /**
-     * Writes one buffer to many channels, all at once, with few system calls: a slow one holds up nobody else. Parks until
-     * the last has it all, or has failed, or the time is over, or the thread is interrupted, which cuts off the rest. The
+     * Writes one buffer to many channels, all at once: a slow one holds up nobody else. What sockets take without waiting
+     * the caller sends, and of much the ring's thread a part; then parks until the last has it all, or has failed, or the time is over, or the thread is interrupted, which cuts off the rest. The
      * buffer is neither changed nor needed any more then; a heap buffer is copied, once. One writer at a time per channel.
      *
      * @param timeout zero for no time-out
