@@ -39,6 +39,9 @@ import java.util.stream.IntStream;
  * missing, 1 GiB of it; how large a file to copy; and what the tables to be made have in their titles.
  */
 public final class RingMatch {
+    /** Rounds that are not counted: until the compilers are done. */
+    private static final int WARM_UP = 3;
+
     private static final int BLOCK = 4096;
     private static final int NOPS = 2_000_000;
     private static final int READS = 200_000;
@@ -109,7 +112,7 @@ public final class RingMatch {
             return;
         }
         Rounds<Long> times = new Rounds<>();
-        for (int round = -1; round < rounds; round++) {
+        for (int round = -WARM_UP; round < rounds; round++) {
             List<Long> row = new ArrayList<>();
             for (Contender contender : contenders) {
                 long start = System.nanoTime();
@@ -307,7 +310,7 @@ public final class RingMatch {
             System.out.printf(
                     Locale.ROOT,
                     "  fanOut: %.1f system calls of the ring per round%n",
-                    (double) ring.systemCalls() / ((rounds + 1) * MESSAGES));
+                    (double) ring.systemCalls() / ((rounds + WARM_UP) * MESSAGES));
         } finally {
             for (StreamSocket socket : sinks) {
                 socket.close();

@@ -6,6 +6,7 @@ import dev.sluice.internal.fd.Waiter;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Files;
 import dev.sluice.internal.linux.Polling;
+import dev.sluice.internal.linux.Sockets;
 import dev.sluice.loop.DescriptorStream;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -22,15 +23,25 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
-/** One buffer on its way to many descriptors, each at its own pace; the caller waits for the last. */
+/**
+ * One buffer on its way to many descriptors, each at its own pace; the caller waits for the last. What sockets take at once he
+ * sends himself, and if it is much, so does the ring's thread meanwhile; what they don't take the ring waits for.
+ */
 final class FanOut {
     private static final int MSG_WAITALL = 0x100;
+
+    /** Less in all is sent sooner than the ring's thread would be awake. */
+    private static final long WORTH_SHARING = 1 << 20;
+
+    /** How many sends the ring's thread has at a time: few, so that neither waits long for the other at the end. */
+    private static final int SHARE = 8;
 
     private final RingThread thread;
     private final MemorySegment bytes;
     private final Thread waiting = Thread.currentThread();
     private final List<Part> parts = new ArrayList<>();
     private final AtomicInteger unfinished = new AtomicInteger();
+    private final AtomicInteger begun = new AtomicInteger();
     private volatile boolean cancelled;
 
     private FanOut(RingThread thread, MemorySegment bytes) {
@@ -63,9 +74,28 @@ final class FanOut {
     private void start(long deadline) {
         // Counted before the first can end.
         unfinished.set(parts.size());
-        for (Part part : parts) {
+        if (thread != null && parts.size() * bytes.byteSize() >= WORTH_SHARING) {
+            for (int i = 0; i < SHARE; i++) {
+                shareNext();
+            }
+        }
+        Part part;
+        while ((part = next()) != null) {
             part.start(deadline);
         }
+    }
+
+    private Part next() {
+        int index = begun.getAndIncrement();
+        return index < parts.size() ? parts.get(index) : null;
+    }
+
+    /** Gives the ring one more. */
+    private void shareNext() {
+        Part part;
+        do {
+            part = next();
+        } while (part != null && !part.share());
     }
 
     /** Why the rest was cut off, or null. */
@@ -97,6 +127,7 @@ final class FanOut {
         private final WritableByteChannel sink;
         private final Descriptor descriptor;
         private boolean claimed;
+        private boolean shared;
         private Request request;
         private Thread writer;
         private volatile int done;
@@ -108,23 +139,41 @@ final class FanOut {
         }
 
         void start(long deadline) {
+            if (!claim()) {
+                return;
+            }
+            if (thread == null) {
+                ordinary(deadline);
+            } else if (descriptor.kind() == Descriptor.Kind.SOCKET) {
+                written(false, (int) Sockets.send(descriptor.fd(), bytes.address(), bytes.byteSize()));
+            } else {
+                submit(false);
+            }
+        }
+
+        /** By the ring, which gets another one when it has done this; false if there is nothing to do. */
+        boolean share() {
+            if (!claim()) {
+                return false;
+            }
+            shared = true;
+            submit(false);
+            return true;
+        }
+
+        private boolean claim() {
             if (!descriptor.acquire()) {
                 failure = new ClosedChannelException();
-                unfinished.decrementAndGet();
-                return;
+                finish();
+                return false;
             }
             try {
                 descriptor.claimWriting(this);
                 claimed = true;
             } catch (WritePendingException e) {
                 end(new IOException(descriptor.name() + ": somebody else is writing", e));
-                return;
             }
-            if (thread == null) {
-                ordinary(deadline);
-            } else {
-                submit(false);
-            }
+            return claimed;
         }
 
         private synchronized void submit(boolean poll) {
@@ -149,6 +198,10 @@ final class FanOut {
                 @Override
                 void finished() {
                     written(poll, result());
+                    if (shared) {
+                        shared = false;
+                        shareNext();
+                    }
                 }
             };
             thread.submit(request);
@@ -237,6 +290,10 @@ final class FanOut {
                 descriptor.unclaimWriting();
             }
             descriptor.release();
+            finish();
+        }
+
+        private void finish() {
             if (unfinished.decrementAndGet() == 0) {
                 LockSupport.unpark(waiting);
             }

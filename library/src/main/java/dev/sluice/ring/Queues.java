@@ -30,6 +30,7 @@ final class Queues implements AutoCloseable {
     private final long flagsAt;
     private final long completionHeadAt;
     private final long completionTailAt;
+    private final long completionFlagsAt;
     private final long completionsAt;
     private final int completionShift;
     private final int completionMask;
@@ -65,6 +66,7 @@ final class Queues implements AutoCloseable {
         flagsAt = params.get(JAVA_INT, Rings.PARAMS_SQ_OFF + Rings.SQ_OFF_FLAGS);
         completionHeadAt = params.get(JAVA_INT, Rings.PARAMS_CQ_OFF + Rings.CQ_OFF_HEAD);
         completionTailAt = params.get(JAVA_INT, Rings.PARAMS_CQ_OFF + Rings.CQ_OFF_TAIL);
+        completionFlagsAt = params.get(JAVA_INT, Rings.PARAMS_CQ_OFF + Rings.CQ_OFF_FLAGS);
         submissionMask = head.get(JAVA_INT, params.get(JAVA_INT, Rings.PARAMS_SQ_OFF + Rings.SQ_OFF_RING_MASK));
         completionMask = tail.get(JAVA_INT, params.get(JAVA_INT, Rings.PARAMS_CQ_OFF + Rings.CQ_OFF_RING_MASK));
         if (!setup.has(SetupFlag.NO_SQARRAY)) {
@@ -87,7 +89,7 @@ final class Queues implements AutoCloseable {
         long completionBytes =
                 params.get(JAVA_INT, Rings.PARAMS_CQ_OFF + Rings.CQ_OFF_CQES) + (results << completionShift(setup));
         boolean single = (Rings.features(params) & 1 << Feature.SINGLE_MMAP.ordinal()) != 0;
-        Arena arena = Arena.ofConfined();
+        Arena arena = setup.arena();
         try {
             long both = Math.max(submissionBytes, completionBytes);
             MemorySegment head = map(arena, ring, single ? both : submissionBytes, Rings.IORING_OFF_SQ_RING);
@@ -155,6 +157,11 @@ final class Queues implements AutoCloseable {
     /** Release: the kernel may write over the entries only after we have read them. */
     void publishHead() {
         WORD.setRelease(tail, completionHeadAt, completionHead);
+    }
+
+    /** Volatile: completions that are looked for afterwards are not missed by both sides. */
+    void completionFlags(int value) {
+        WORD.setVolatile(tail, completionFlagsAt, value);
     }
 
     @Override

@@ -36,7 +36,7 @@ public final class Ring implements AutoCloseable {
     private static final long PAGE = 4096;
 
     private final int fd;
-    private final Arena arena = Arena.ofConfined();
+    private final Arena arena;
     private final RingSetup setup;
     private final MemorySegment argument;
     private final MemorySegment cell;
@@ -67,6 +67,7 @@ public final class Ring implements AutoCloseable {
     Ring(int fd, RingSetup setup, MemorySegment params) throws IOException {
         this.fd = fd;
         this.setup = setup;
+        this.arena = setup.arena();
         this.features = Rings.features(params);
         this.poller = setup.has(SetupFlag.SQPOLL);
         this.argument = arena.allocate(Rings.GETEVENTS_SIZE + 16, 8);
@@ -80,7 +81,7 @@ public final class Ring implements AutoCloseable {
             arena.close();
             throw e;
         }
-        this.number = Rings.know(fd, known);
+        this.number = setup.isLocked() ? -1 : Rings.know(fd, known);
     }
 
     /** The whole page is the kernel's to read; only its beginning is used. While the ring is disabled. */
@@ -215,6 +216,18 @@ public final class Ring implements AutoCloseable {
     private int refreshHead() {
         knownHead = queues.submissionHead();
         return knownHead;
+    }
+
+    /** Takes back the last entry, which the kernel was offered and did not take; not for a ring with a poller. */
+    void takeBack() {
+        tail--;
+        inFlight--;
+        publish();
+    }
+
+    /** Whether completions ring the eventfd that is registered; what came before it was switched on is to be looked for. */
+    void ringing(boolean on) {
+        queues.completionFlags(on ? 0 : Rings.IORING_CQ_EVENTFD_DISABLED);
     }
 
     void uncounted() {

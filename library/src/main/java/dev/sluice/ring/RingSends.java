@@ -1,54 +1,146 @@
 package dev.sluice.ring;
 
+import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Message;
 import dev.sluice.internal.linux.Sockets;
+import dev.sluice.io.SluiceException;
 import dev.sluice.send.SendReceipt.Path;
 import dev.sluice.send.ZeroCopyCalls;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
 
-/** SEND_ZC and SENDMSG_ZC: one request per call, which is answered by its result and over with its notification. */
-final class RingSends implements ZeroCopyCalls {
+/**
+ * SEND_ZC and SENDMSG_ZC on a ring of their own, which whoever sends enters himself. That is allowed here, as the kernel
+ * never keeps such a request: it does not wait for room, so it has its result when the call returns, and the notification
+ * that follows outlives the thread. A hand-over to the thread of the shared ring and back would take ten times as long as
+ * the send.
+ *
+ * <p>Whoever sends next also takes in the notifications; while nobody does, they wake the thread of the shared ring.
+ */
+final class RingSends implements ZeroCopyCalls, RingThread.Guest {
     /** A socket without room is waited for elsewhere, with the sender's patience; see {@link Sockets#send}. */
     private static final int AT_ONCE = Sockets.MSG_DONTWAIT | Sockets.MSG_NOSIGNAL;
 
-    private final SharedRing ring;
+    /** Entries go to the kernel one by one. */
+    private static final int ENTRIES = 8;
+
+    /** Of each send on its way there is one. More than fit are kept by the kernel, which takes longer. */
+    private static final int NOTIFICATIONS = 1024;
+
+    private static final int MEMORIES = 256;
+
+    /** How often the kernel is offered an entry that it does not take. */
+    private static final int OFFERS = 3;
+
+    private final SharedRing shared;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Slots slots = new Slots();
+    private final Places places = new Places(MEMORIES);
+    private final Ring.Handler handler = this::completed;
+
+    /** Opened when first asked for; null if it can't be, or is not yet, or was closed. */
+    private Ring ring;
+
+    private boolean asked;
     private String reason;
 
-    RingSends(SharedRing ring) {
-        this.ring = ring;
-    }
+    /** Those that ended while the lock was held, the last one first: told when it no longer is. */
+    private Send ended;
 
-    /** On the ring's thread. */
-    void register(Ring opened) {
-        try {
-            reason = opened.supports(Operation.SENDMSG_ZC)
-                    ? null
-                    : "this kernel's rings have no zero-copy sends (SENDMSG_ZC, Linux 6.1)";
-        } catch (IOException e) {
-            reason = e.getMessage();
-        }
+    RingSends(SharedRing shared) {
+        this.shared = shared;
     }
 
     @Override
     public String unavailable() {
-        return ring.reason() != null ? ring.reason() : reason;
+        if (shared.reason() != null) {
+            return shared.reason();
+        }
+        lock.lock();
+        try {
+            if (!asked) {
+                asked = true;
+                reason = open();
+            }
+            return reason;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Why not, or null. */
+    private String open() {
+        Ring opened = null;
+        try {
+            opened = new RingSetup()
+                    .entries(ENTRIES)
+                    .completions(NOTIFICATIONS)
+                    .locked()
+                    .open();
+            if (!opened.supports(Operation.SENDMSG_ZC)) {
+                return "this kernel's rings have no zero-copy sends (SENDMSG_ZC, Linux 6.1)";
+            }
+            if (!shared.thread().attend(opened, this)) {
+                return "the shared ring is closed";
+            }
+            ring = opened;
+            provideMemories();
+            return null;
+        } catch (IOException e) {
+            return e.getMessage();
+        } finally {
+            if (ring == null && opened != null) {
+                opened.close();
+            }
+        }
+    }
+
+    private void provideMemories() {
+        try {
+            ring.registry().emptyBuffers(MEMORIES);
+            places.open();
+        } catch (IOException e) {
+            // Then nobody has a place.
+        }
     }
 
     @Override
     public int register(MemorySegment memory) {
-        return ring.memories().register(memory);
+        int index = places.take();
+        if (index != Places.NONE && !put(index, memory)) {
+            places.give(index);
+            index = Places.NONE;
+        }
+        return index == Places.NONE ? UNREGISTERED : index;
     }
 
     @Override
     public void unregister(int memory) {
-        ring.memories().unregister(memory);
+        put(memory, MemorySegment.NULL);
+        places.give(memory);
+    }
+
+    /** Fails over the limit of locked memory, most likely. */
+    private boolean put(int index, MemorySegment memory) {
+        lock.lock();
+        try {
+            if (ring == null) {
+                return false;
+            }
+            ring.registry().updateBuffers(index, memory);
+            return true;
+        } catch (IOException e) {
+            return false;
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
-    public int send(int fd, long address, int length, int flags, int memory, long deadline, Flight flight)
-            throws IOException {
-        return perform(deadline, new Send(flight) {
+    public int send(int fd, long address, int length, int flags, int memory, long deadline, Flight flight) {
+        return perform(new Send(flight) {
             @Override
             void make(Submission submission) {
                 submission.raw(Operation.SEND_ZC.ordinal(), fd, 0, address, length, flags | AT_ONCE);
@@ -60,8 +152,8 @@ final class RingSends implements ZeroCopyCalls {
     }
 
     @Override
-    public int send(int fd, Message message, int flags, long deadline, Flight flight) throws IOException {
-        return perform(deadline, new Send(flight) {
+    public int send(int fd, Message message, int flags, long deadline, Flight flight) {
+        return perform(new Send(flight) {
             @Override
             void make(Submission submission) {
                 submission.raw(Operation.SENDMSG_ZC.ordinal(), fd, 0, message.address(), 1, flags | AT_ONCE);
@@ -69,23 +161,120 @@ final class RingSends implements ZeroCopyCalls {
         });
     }
 
-    private int perform(long deadline, Send send) throws IOException {
-        RingThread thread = ring.thread();
-        // Of a closed ring it comes back as cancelled.
-        thread.submit(send);
-        int result = thread.await(send, deadline);
-        return send.taken > 0 ? send.taken : result;
+    private int perform(Send send) {
+        int refusal;
+        lock.lock();
+        try {
+            // Of a closed ring, and one that fails, a send comes back as cancelled.
+            refusal = ring == null || shared.thread().closed() ? -Errno.ECANCELED : enter(send);
+        } finally {
+            unlock();
+        }
+        return refusal < 0 ? refusal : send.await();
+    }
+
+    /** Holding the lock; 0, or −errno if the kernel did not take it. */
+    private int enter(Send send) {
+        Submission entry = ring.next();
+        send.fill(entry);
+        entry.id(slots.put(send));
+        int refusal = -Errno.ENOMEM;
+        ring.ringing(false);
+        try {
+            for (int i = 0; i < OFFERS && ring.queued() > 0; i++) {
+                ring.submit();
+                ring.reap(handler);
+            }
+            while (ring.queued() == 0 && !send.answered()) {
+                ring.submitAndWait(1);
+                ring.reap(handler);
+            }
+        } catch (IOException e) {
+            refusal = e instanceof SluiceException s && s.errno() == Errno.ENOMEM ? -Errno.ENOMEM : -Errno.ECANCELED;
+        } finally {
+            ring.ringing(true);
+        }
+        if (ring.queued() > 0) {
+            ring.takeBack();
+            slots.remove(send);
+            return refusal;
+        }
+        takeIn();
+        return 0;
+    }
+
+    private void takeIn() {
+        try {
+            ring.reap(handler);
+        } catch (IOException e) {
+            // It failed to fetch what had no room: whoever looks next tries again.
+        }
+    }
+
+    private void completed(Completion completion) {
+        Send send = (Send) slots.get(completion.id());
+        if (send != null && send.completed(completion)) {
+            slots.remove(send);
+            send.after = ended;
+            ended = send;
+        }
+    }
+
+    /** Those who are told may do anything, even send. */
+    private void unlock() {
+        Send told = ended;
+        ended = null;
+        lock.unlock();
+        for (; told != null; told = told.after) {
+            told.finish();
+        }
+    }
+
+    @Override
+    public void look() {
+        lock.lock();
+        try {
+            takeIn();
+        } finally {
+            unlock();
+        }
+    }
+
+    @Override
+    public boolean busy() {
+        lock.lock();
+        try {
+            return slots.live() > 0;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What is still on its way, if the shared ring has failed, is never heard of again. */
+    @Override
+    public void end() {
+        Request[] lost;
+        Ring closing;
+        lock.lock();
+        try {
+            lost = slots.drain();
+            closing = ring;
+            ring = null;
+        } finally {
+            unlock();
+        }
+        for (Request send : lost) {
+            send.finish();
+        }
+        closing.close();
     }
 
     private abstract static class Send extends Request {
         private final Flight flight;
-
-        /** The result, if the kernel took something: then nobody waits for the notification. */
-        private volatile int taken;
-
-        private volatile boolean ended;
-        private boolean begun;
+        private Send after;
+        private boolean answered;
         private boolean over;
+        private volatile boolean told;
         private Path path = Path.UNKNOWN;
 
         Send(Flight flight) {
@@ -98,7 +287,6 @@ final class RingSends implements ZeroCopyCalls {
         final void fill(Submission submission) {
             make(submission);
             submission.reportUsage();
-            begun = true;
         }
 
         @Override
@@ -106,28 +294,42 @@ final class RingSends implements ZeroCopyCalls {
             over = super.completed(completion);
             if (completion.notification()) {
                 path = completion.copied() ? Path.COPIED : Path.ZERO_COPY;
-            } else if (completion.result() > 0) {
-                taken = completion.result();
-                wake();
+            } else {
+                answered = true;
             }
             return over;
         }
 
-        /** One that failed may still be notified of: its caller waits for that, and has the buffer back. */
         @Override
         final boolean answered() {
-            return taken > 0 || ended;
+            return answered;
+        }
+
+        /** The result; of one that failed only when the kernel has let go of the buffer, or will never say so. */
+        private int await() {
+            int result = result();
+            boolean interrupted = false;
+            while (result <= 0 && !told) {
+                LockSupport.park(this);
+                interrupted |= Thread.interrupted();
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            return result;
         }
 
         @Override
         final void finished() {
-            if (begun && !over) {
+            if (!over) {
                 flight.lost();
-            } else if (taken > 0) {
+            } else if (result() > 0) {
                 flight.landed(path);
             }
-            ended = true;
-            wake();
+            told = true;
+            if (result() <= 0) {
+                wake();
+            }
         }
     }
 }

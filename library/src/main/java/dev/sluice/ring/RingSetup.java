@@ -40,6 +40,7 @@ public final class RingSetup {
     private int workersOf = -1;
     private boolean registeredWaits;
     private Restrictions restrictions;
+    private boolean locked;
 
     /** 256 submissions, 1024 completions. */
     public RingSetup() {}
@@ -142,6 +143,21 @@ public final class RingSetup {
         return restrictions;
     }
 
+    /** For any thread, but one at a time, which a lock of the caller's sees to. */
+    RingSetup locked() {
+        locked = true;
+        return without(SetupFlag.SINGLE_ISSUER);
+    }
+
+    boolean isLocked() {
+        return locked;
+    }
+
+    /** For what belongs to the ring alone. */
+    Arena arena() {
+        return locked ? Arena.ofShared() : Arena.ofConfined();
+    }
+
     boolean has(SetupFlag flag) {
         return effective.contains(flag);
     }
@@ -161,7 +177,7 @@ public final class RingSetup {
         if (!Native.available()) {
             throw new UnsupportedOperationException("the ring " + Native.unavailable());
         }
-        if (Thread.currentThread().isVirtual()) {
+        if (!locked && Thread.currentThread().isVirtual()) {
             throw new IllegalStateException("a virtual thread changes threads, and the kernel binds a ring to one");
         }
         RingSetup own = copy();
@@ -221,6 +237,7 @@ public final class RingSetup {
         copy.workersOf = workersOf;
         copy.registeredWaits = registeredWaits;
         copy.restrictions = restrictions;
+        copy.locked = locked;
         return copy;
     }
 

@@ -50,6 +50,10 @@ final class RingThread {
     private Slots slots;
     private boolean cancelled;
     private boolean listening;
+
+    /** Null while there is none. */
+    private volatile Guest guest;
+
     private int failures;
     private final Ring.Handler handler = this::completed;
 
@@ -57,6 +61,18 @@ final class RingThread {
         this.holdUpNanos = holdUpNanos;
         this.wakeUp = wakeUp;
         this.thread = Thread.currentThread();
+    }
+
+    /** Another ring, which others submit to; it wakes this thread when there is something to take in. */
+    interface Guest {
+        /** Takes it in. */
+        void look();
+
+        /** Whether something is still to come, for which the thread stays. */
+        boolean busy();
+
+        /** Nobody will look any more. */
+        void end();
     }
 
     /** What happens on the thread before everything else. */
@@ -137,6 +153,16 @@ final class RingThread {
         }
     }
 
+    /** Has the completions of the other ring wake this thread; false if it has no time for that any more. */
+    synchronized boolean attend(Ring other, Guest newcomer) throws IOException {
+        if (closing || ended) {
+            return false;
+        }
+        other.registry().eventFd(wakeUp);
+        guest = newcomer;
+        return true;
+    }
+
     /**
      * Waits until a submitted request is answered, and cancels it on an interrupt or at the deadline; it does not return
      * before the kernel has let go of the request's memory, unless the request knows who else will be told of that.
@@ -197,7 +223,7 @@ final class RingThread {
 
     private void run() {
         try {
-            while (!closing || slots.live() > 0 || !queue.isEmpty()) {
+            while (!closing || unfinished() || !queue.isEmpty()) {
                 step();
             }
         } catch (Throwable t) {
@@ -205,6 +231,10 @@ final class RingThread {
         } finally {
             end();
         }
+    }
+
+    private boolean unfinished() {
+        return slots.live() > 0 || guest != null && guest.busy();
     }
 
     private void step() throws IOException {
@@ -291,7 +321,7 @@ final class RingThread {
 
     private void enter(boolean sleep) throws IOException {
         int queued = ring.queued();
-        boolean wait = sleep || slots.full() || closing && slots.live() > 0;
+        boolean wait = sleep || slots.full() || closing && unfinished();
         if (queued > 0 || wait) {
             enters = enters + 1;
             try {
@@ -312,6 +342,9 @@ final class RingThread {
         long id = completion.id();
         if (id == WAKE_UP) {
             listening = completion.more();
+            if (guest != null) {
+                guest.look();
+            }
             return;
         }
         Request request = id == NOBODY ? null : slots.get(id);
@@ -338,6 +371,9 @@ final class RingThread {
             Files.close(wakeUp);
         }
         refuseRest();
+        if (guest != null) {
+            guest.end();
+        }
         ring.close();
     }
 

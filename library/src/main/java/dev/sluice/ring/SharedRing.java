@@ -16,8 +16,8 @@ import java.util.Locale;
 
 /**
  * A ring for everybody: any thread, virtual or not, calls, and parks until its operation is done. One platform thread makes
- * the system calls, for all that have gathered in one; it is the only one that may, as the kernel cancels what a thread
- * submitted when the thread exits.
+ * the system calls, for all that have gathered in one; it is the only one that may submit what waits, as the kernel cancels
+ * that when the thread exits that submitted it.
  *
  * <p>An interrupt or a passed time-out cancels the operation, and the call returns when the kernel has let go of its buffer,
  * never before: with an exception if it was cancelled, with the result if that came first. The interrupt status stays set.
@@ -64,7 +64,6 @@ public final class SharedRing implements AutoCloseable {
     private void register(Ring ring) {
         files.register(ring);
         memories.register(ring);
-        sends.register(ring);
         try {
             buffers = ring.registry().bufferRing(0, BUFFERS, BUFFER_SIZE);
         } catch (IOException e) {
@@ -119,7 +118,10 @@ public final class SharedRing implements AutoCloseable {
         return reason;
     }
 
-    /** How many system calls have been made for all the operations together; 0 without a ring. */
+    /**
+     * How many system calls its thread has made for all the operations together; 0 without a ring. Zero-copy sends, and
+     * what {@link #fanOut} sends at once, are not among them: those the callers make themselves.
+     */
     public long systemCalls() {
         return thread == null ? 0 : thread.enters();
     }
@@ -197,9 +199,10 @@ public final class SharedRing implements AutoCloseable {
     }
 
     /**
-     * Writes one buffer to many channels, all at once, with few system calls: a slow one holds up nobody else. Parks until
-     * the last has it all, or has failed, or the time is over, or the thread is interrupted, which cuts off the rest. The
-     * buffer is neither changed nor needed any more then; a heap buffer is copied, once. One writer at a time per channel.
+     * Writes one buffer to many channels, all at once: a slow one holds up nobody else. What sockets take without waiting
+     * the caller sends, and of much the ring's thread a part; then it parks until the last has it all, or has failed, or
+     * the time is over, or the thread is interrupted, which cuts off the rest. The buffer is neither changed nor needed any
+     * more then; a heap buffer is copied, once. One writer at a time per channel.
      *
      * @param timeout zero for no time-out
      * @param sinks channels of the library: sockets, pipes, {@link dev.sluice.file.KernelFile}s, each at its position

@@ -225,7 +225,9 @@ public final class Submission {
 
     /** Does nothing. */
     public Submission nop() {
-        return raw(Operation.NOP, -1, 0, 0, 0, 0);
+        // All else is zero already.
+        entries.set(JAVA_LONG, at + Rings.SQE_OPCODE, Operation.NOP.ordinal());
+        return this;
     }
 
     /** pread(2), or read(2) at the file's own position for an offset of −1. */

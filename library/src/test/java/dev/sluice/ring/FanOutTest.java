@@ -88,6 +88,34 @@ class FanOutTest {
     }
 
     @Test
+    @DisplayName("little that the sockets take at once: the caller sends it, and the ring is not entered")
+    void littleAtOnce() throws Exception {
+        byte[] content = Bytes.random(2, 1000);
+        List<Pair> pairs = new ArrayList<>();
+        try (SharedRing ring = SharedRing.open(8)) {
+            List<WritableByteChannel> sinks = new ArrayList<>();
+            for (int i = 0; i < 20; i++) {
+                Pair pair = Pair.open(i % 2 == 0 ? Pair.Kind.TCP : Pair.Kind.ABSTRACT);
+                pairs.add(pair);
+                sinks.add(pair.near());
+            }
+            // The ring's thread goes to sleep meanwhile.
+            ring.fanOut(ByteBuffer.allocate(1), Duration.ofSeconds(30), sinks);
+            long before = ring.systemCalls();
+            assertThat(ring.fanOut(ByteBuffer.wrap(content), Duration.ofSeconds(30), sinks))
+                    .allMatch(Delivery::complete);
+            assertThat(ring.systemCalls() - before).isLessThanOrEqualTo(1);
+            for (Pair pair : pairs) {
+                byte[] found = Bytes.read(pair.far(), 1 + content.length);
+                assertThat(Arrays.mismatch(found, 1, 1 + content.length, content, 0, content.length))
+                        .isEqualTo(-1);
+            }
+        } finally {
+            pairs.forEach(Pair::close);
+        }
+    }
+
+    @Test
     @DisplayName("a slow sink is cut off at the deadline, with its count; a dead and a closed one are told apart")
     void slowAndDead() throws Exception {
         ByteBuffer buffer = ByteBuffer.allocateDirect(32 << 20);

@@ -11,10 +11,12 @@ import dev.sluice.testkit.Bytes;
 import dev.sluice.testkit.Child;
 import dev.sluice.testkit.LeakCheck;
 import dev.sluice.testkit.Pair;
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.channels.Channel;
 import java.nio.channels.DatagramChannel;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Assumptions;
@@ -100,6 +102,67 @@ class RingSendsTest {
                 pool.close();
                 Sending.assertSame(Bytes.read(pair.far(), 5000), Bytes.random(i, 5000));
             }
+        }
+    }
+
+    @Test
+    @DisplayName("R10: the thread that sent ends before the kernel has let go: the buffers come back all the same")
+    void outliveTheirThreads() throws Exception {
+        try (Pair pair = Pair.open(Pair.Kind.TCP);
+                BufferPool pool = BufferPool.open(SIZE, 8);
+                ZeroCopySender sender = always(pair.near(), SharedRing.shared())) {
+            pair.near().sendBuffer(4 << 20);
+            pair.far().receiveBuffer(8 * 1024);
+            List<SendReceipt> receipts = new ArrayList<>();
+            for (int i = 0; i < 8; i++) {
+                BufferLease lease = Sending.filled(pool, i, SIZE);
+                Thread thread = Thread.ofPlatform().start(() -> {
+                    try {
+                        receipts.add(sender.send(lease));
+                    } catch (IOException e) {
+                        throw new AssertionError(e);
+                    }
+                });
+                thread.join();
+            }
+            assertThat(receipts.getLast().custody()).isEqualTo(Custody.HELD);
+            for (int i = 0; i < 8; i++) {
+                Sending.assertSame(Bytes.read(pair.far(), SIZE), Bytes.random(i, SIZE));
+            }
+            for (SendReceipt receipt : receipts) {
+                Sending.assertReleased(receipt);
+            }
+            assertThat(sender.stats().zeroCopyCalls()).isGreaterThanOrEqualTo(8);
+        }
+    }
+
+    @Test
+    @DisplayName("senders of many threads share the ring: every byte arrives, every buffer comes back")
+    void manySenders() throws Exception {
+        List<CompletableFuture<?>> all = new ArrayList<>();
+        for (int i = 0; i < 32; i++) {
+            int seed = i;
+            all.add(Bytes.async(() -> {
+                try (Pair pair = Pair.open(Pair.Kind.TCP);
+                        BufferPool pool = BufferPool.open(SIZE, 2);
+                        ZeroCopySender sender = always(pair.near(), SharedRing.shared())) {
+                    CompletableFuture<byte[]> received = Bytes.async(() -> Bytes.read(pair.far(), 20 * SIZE));
+                    for (int j = 0; j < 20; j++) {
+                        sender.send(Sending.filled(pool, seed + j, SIZE));
+                    }
+                    byte[] bytes = received.get();
+                    for (int j = 0; j < 20; j++) {
+                        byte[] part = java.util.Arrays.copyOfRange(bytes, j * SIZE, (j + 1) * SIZE);
+                        Sending.assertSame(part, Bytes.random(seed + j, SIZE));
+                    }
+                    require(sender.close(LONG), "every buffer is back");
+                    require(sender.stats().quarantined() == 0, "none is lost");
+                }
+                return null;
+            }));
+        }
+        for (CompletableFuture<?> one : all) {
+            one.get();
         }
     }
 

@@ -59,7 +59,8 @@ public final class LeakCheck implements BeforeAllCallback, AfterAllCallback {
         for (int i = 0; i < 8; i++) {
             EventLoop.shared();
         }
-        SharedRing.shared();
+        // Has the ring for sends opened, too.
+        SharedRing.shared().sends().unavailable();
     }
 
     /** What the JDK keeps once a virtual thread has waited for one of its channels, and we once we have adopted one. */

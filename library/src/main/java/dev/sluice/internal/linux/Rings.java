@@ -37,6 +37,7 @@ public final class Rings {
     public static final long CQ_OFF_RING_MASK = 8;
     public static final long CQ_OFF_OVERFLOW = 16;
     public static final long CQ_OFF_CQES = 20;
+    public static final long CQ_OFF_FLAGS = 24;
 
     public static final long SQE_SIZE = 64;
     public static final long SQE_OPCODE = 0;
@@ -138,6 +139,8 @@ public final class Rings {
     public static final int IORING_SQ_NEED_WAKEUP = 1;
     public static final int IORING_SQ_CQ_OVERFLOW = 2;
     public static final int IORING_SQ_TASKRUN = 4;
+
+    public static final int IORING_CQ_EVENTFD_DISABLED = 1;
 
     public static final int IORING_ENTER_GETEVENTS = 1;
     public static final int IORING_ENTER_SQ_WAKEUP = 2;

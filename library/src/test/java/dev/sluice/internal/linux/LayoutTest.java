@@ -97,6 +97,7 @@ class LayoutTest {
             Map.entry("CQ_OFF_RING_MASK", "offsetof(struct io_cqring_offsets, ring_mask)"),
             Map.entry("CQ_OFF_OVERFLOW", "offsetof(struct io_cqring_offsets, overflow)"),
             Map.entry("CQ_OFF_CQES", "offsetof(struct io_cqring_offsets, cqes)"),
+            Map.entry("CQ_OFF_FLAGS", "offsetof(struct io_cqring_offsets, flags)"),
             Map.entry("SQE_OPCODE", "offsetof(struct io_uring_sqe, opcode)"),
             Map.entry("SQE_FLAGS", "offsetof(struct io_uring_sqe, flags)"),
             Map.entry("SQE_IOPRIO", "offsetof(struct io_uring_sqe, ioprio)"),
