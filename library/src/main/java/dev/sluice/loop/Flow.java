@@ -34,6 +34,9 @@ final class Flow {
     /** Bytes of one sendfile or copy_file_range, which can't be cut short once it runs (S19, S37). */
     private static final long MAX_DIRECT = 1 << 20;
 
+    /** Bytes spliced into a file at once: writes of a MiB may take pages that the machine has to find first; measured. */
+    private static final int MAX_TO_FILE = 256 * 1024;
+
     /** A read that finds so much is of a flow that splice serves better; measured, see the benchmarks. */
     private static final int BULK = 32 * 1024;
 
@@ -334,7 +337,8 @@ final class Flow {
             Shortfall.PIPES.tell(() -> "transfers copy: " + reason);
             return true;
         }
-        long most = Math.min(want, Math.min(pipe.capacity(), PipePool.shared().fairShare()));
+        long room = Math.min(pipe.capacity(), PipePool.shared().fairShare());
+        long most = Math.min(want, sink.blocking() ? Math.min(room, MAX_TO_FILE) : room);
         emptied = false;
         long count = source.splice(pipe.writeEnd(), most);
         if (count > 0) {
