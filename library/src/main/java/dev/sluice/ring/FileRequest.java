@@ -18,7 +18,7 @@ final class FileRequest extends Request {
      * The fields of an entry.
      *
      * @param index of the descriptor in the table of fixed files, or {@link FixedFiles#NONE}
-     * @param memory of the buffer in the table of fixed ones, or {@link ZeroCopyCalls#UNREGISTERED}
+     * @param memory of the buffer in the table of fixed ones, or {@link FixedBuffers#UNREGISTERED}
      */
     FileRequest(Operation operation, int fd, int index, int memory, long offset, long address, int length, int flags) {
         this.operation = operation;

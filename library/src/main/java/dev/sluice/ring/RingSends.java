@@ -139,7 +139,7 @@ final class RingSends implements ZeroCopyCalls, RingThread.Guest {
     }
 
     @Override
-    public int send(int fd, long address, int length, int flags, int memory, long deadline, Flight flight) {
+    public int send(int fd, long address, int length, int flags, int memory, Flight flight) {
         return perform(new Send(flight) {
             @Override
             void make(Submission submission) {
@@ -152,7 +152,7 @@ final class RingSends implements ZeroCopyCalls, RingThread.Guest {
     }
 
     @Override
-    public int send(int fd, Message message, int flags, long deadline, Flight flight) {
+    public int send(int fd, Message message, int flags, Flight flight) {
         return perform(new Send(flight) {
             @Override
             void make(Submission submission) {

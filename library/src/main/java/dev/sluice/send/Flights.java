@@ -3,9 +3,6 @@ package dev.sluice.send;
 import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Message;
-import java.io.IOException;
-import java.io.InterruptedIOException;
-import java.net.SocketTimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Zero-copy calls on one socket that somebody else makes, a ring, and tells of afterwards. */
@@ -23,8 +20,8 @@ final class Flights {
         this.backoff = backoff;
     }
 
-    /** One call, which parks until it has its result: the bytes taken, or −errno. One at a time. */
-    int send(SendReceipt receipt, long address, int length, int stamps, int flags, long deadline) throws IOException {
+    /** One call: the bytes taken, or −errno. One at a time. */
+    int send(SendReceipt receipt, long address, int length, int stamps, int flags) {
         Flight flight = new Flight(receipt);
         receipt.hold();
         out.incrementAndGet();
@@ -32,15 +29,11 @@ final class Flights {
         try {
             if (stamps == 0) {
                 int memory = receipt.lease().pool().registeredWith(calls);
-                result = calls.send(descriptor.fd(), address, length, flags, memory, deadline, flight);
+                result = calls.send(descriptor.fd(), address, length, flags, memory, flight);
             } else {
                 message.stamps(stamps).of(address, length);
-                result = calls.send(descriptor.fd(), message, flags, deadline, flight);
+                result = calls.send(descriptor.fd(), message, flags, flight);
             }
-        } catch (SocketTimeoutException e) {
-            throw new SocketTimeoutException(descriptor.name() + ": timed out waiting for the ring");
-        } catch (InterruptedIOException e) {
-            throw SocketTransport.interrupted(descriptor);
         } finally {
             if (result <= 0 && !flight.lost) {
                 out.decrementAndGet();

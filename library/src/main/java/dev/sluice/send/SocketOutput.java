@@ -170,7 +170,7 @@ final class SocketOutput {
         while (true) {
             long result;
             if (flying) {
-                result = callZeroCopy(receipt, address, length, stamps, deadline);
+                result = callZeroCopy(receipt, address, length, stamps);
                 if (result == -Errno.ENOBUFS || flights != null && result == -Errno.ENOMEM) {
                     // With nothing outstanding nobody would ever tell of memory again (M8).
                     flying = !drained && completions.out() > 0 && completions.drain() > 0;
@@ -203,13 +203,12 @@ final class SocketOutput {
         }
     }
 
-    private long callZeroCopy(SendReceipt receipt, long address, int length, int stamps, long deadline)
-            throws IOException {
+    private long callZeroCopy(SendReceipt receipt, long address, int length, int stamps) {
         long result;
         if (flights != null) {
             // A send that lies in another one's segment is told to be copied, whatever became of it.
             int eor = stream ? Sockets.MSG_EOR : 0;
-            result = flights.send(receipt, address, length, stamps, eor, deadline);
+            result = flights.send(receipt, address, length, stamps, eor);
         } else {
             completions.expect(receipt);
             result = call(address, length, stamps, Sockets.MSG_ZEROCOPY);

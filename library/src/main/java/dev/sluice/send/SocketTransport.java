@@ -178,7 +178,7 @@ final class SocketTransport extends Transport implements Waiter {
     }
 
     /** What an interrupted wait throws. */
-    static IOException interrupted(Descriptor descriptor) {
+    private static IOException interrupted(Descriptor descriptor) {
         Thread.currentThread().interrupt();
         return new InterruptedIOException(descriptor.name() + ": interrupted while waiting to send");
     }
