@@ -79,11 +79,6 @@ abstract class Request {
         return done;
     }
 
-    /** Whether its thread need not wait any longer. */
-    boolean answered() {
-        return done;
-    }
-
     /** The result, once it is done. */
     final int result() {
         switch (failure) {

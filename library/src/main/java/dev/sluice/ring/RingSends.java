@@ -185,7 +185,7 @@ final class RingSends implements ZeroCopyCalls, RingThread.Guest {
                 ring.submit();
                 ring.reap(handler);
             }
-            while (ring.queued() == 0 && !send.answered()) {
+            while (ring.queued() == 0 && !send.answered) {
                 ring.submitAndWait(1);
                 ring.reap(handler);
             }
@@ -298,11 +298,6 @@ final class RingSends implements ZeroCopyCalls, RingThread.Guest {
                 answered = true;
             }
             return over;
-        }
-
-        @Override
-        final boolean answered() {
-            return answered;
         }
 
         /** The result; of one that failed only when the kernel has let go of the buffer, or will never say so. */

@@ -164,8 +164,8 @@ final class RingThread {
     }
 
     /**
-     * Waits until a submitted request is answered, and cancels it on an interrupt or at the deadline; it does not return
-     * before the kernel has let go of the request's memory, unless the request knows who else will be told of that.
+     * Waits until a submitted request is over, and cancels it on an interrupt or at the deadline; it does not return before
+     * the kernel has let go of the request's memory.
      *
      * @return the result or −errno
      */
@@ -175,7 +175,7 @@ final class RingThread {
         }
         boolean interrupted = false;
         boolean late = false;
-        while (!request.answered()) {
+        while (!request.done()) {
             boolean asked = interrupted || late;
             if (deadline == Long.MAX_VALUE || asked) {
                 LockSupport.park(this);
