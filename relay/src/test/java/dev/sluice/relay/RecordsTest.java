@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.io.Endpoint;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -70,6 +72,11 @@ class RecordsTest {
         try (Socket socket = connect(relay)) {
             socket.setSoTimeout(30_000);
             assertThat(answer(socket)).isEqualTo("gone");
+        } catch (ConnectException e) {
+            throw e;
+        } catch (SocketException e) {
+            // Now and then the relay accepts and resets before the call that connects has returned.
+            assertThat(e).hasMessageContaining("reset");
         }
     }
 
