@@ -221,7 +221,8 @@ public final class SharedRing implements AutoCloseable {
 
     /**
      * Means for {@link dev.sluice.net.StreamSocket#connect} and {@link dev.sluice.net.StreamListener#listen}: sockets that
-     * accept, read, write and wait by this ring, or by readiness where there is no ring. Close them before the ring.
+     * accept, read, write and wait by this ring, or by readiness where there is no ring. Close them before the ring. The
+     * arena of a direct buffer must not be closed during a call.
      */
     public SocketStream.Factory sockets() {
         return descriptor -> thread == null ? new DescriptorStream(descriptor) : new RingStream(this, descriptor);

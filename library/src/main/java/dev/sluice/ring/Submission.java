@@ -76,6 +76,9 @@ public final class Submission {
         if (!buffer.isNative()) {
             throw new IllegalArgumentException("a ring needs native memory: a heap array can move under the kernel");
         }
+        if (!buffer.scope().isAlive()) {
+            throw new IllegalStateException("the arena of the buffer is closed");
+        }
         return buffer.address();
     }
 

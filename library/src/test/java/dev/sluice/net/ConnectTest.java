@@ -14,6 +14,7 @@ import dev.sluice.pipe.KernelPipe;
 import dev.sluice.testkit.Bytes;
 import dev.sluice.testkit.Child;
 import dev.sluice.testkit.LeakCheck;
+import dev.sluice.testkit.Means;
 import dev.sluice.testkit.Parked;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -34,13 +35,23 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Connections that have to wait, and descriptors that come from elsewhere. */
+@ParameterizedClass
+@EnumSource(Means.class)
 @ExtendWith(LeakCheck.class)
 @Timeout(value = 60, threadMode = ThreadMode.SEPARATE_THREAD)
 class ConnectTest {
     @TempDir
     private Path directory;
+
+    private final Means means;
+
+    ConnectTest(Means means) throws IOException {
+        this.means = means.orSkip();
+    }
 
     /** A Unix listener that never accepts, and whose backlog is full. */
     private record Full(ServerSocketChannel listener, List<SocketChannel> waiting) implements AutoCloseable {
@@ -69,7 +80,7 @@ class ConnectTest {
         try (Full full = Full.open(path)) {
             assertThat(full.listener().isOpen()).isTrue();
             assertThatExceptionOfType(SocketTimeoutException.class)
-                    .isThrownBy(() -> StreamSocket.connect(new Endpoint.Unix(path.toString()), Duration.ofMillis(30)))
+                    .isThrownBy(() -> means.connect(new Endpoint.Unix(path.toString()), Duration.ofMillis(30)))
                     .withMessageStartingWith("unix:" + path);
         }
     }
@@ -81,7 +92,7 @@ class ConnectTest {
             assertThat(full.listener().isOpen()).isTrue();
             Parked<Boolean> connecting = Parked.platform(() -> {
                 assertThatExceptionOfType(InterruptedIOException.class)
-                        .isThrownBy(() -> StreamSocket.connect(new Endpoint.Unix(path.toString())));
+                        .isThrownBy(() -> means.connect(new Endpoint.Unix(path.toString())));
                 return Thread.currentThread().isInterrupted();
             });
             connecting.thread().interrupt();
@@ -93,8 +104,7 @@ class ConnectTest {
     void aConnectionIsMadeOnceTheBacklogOfAUnixListenerHasRoom() throws Exception {
         Path path = directory.resolve("full");
         try (Full full = Full.open(path)) {
-            Parked<StreamSocket> connecting =
-                    Parked.virtual(() -> StreamSocket.connect(new Endpoint.Unix(path.toString())));
+            Parked<StreamSocket> connecting = Parked.virtual(() -> means.connect(new Endpoint.Unix(path.toString())));
             full.listener().accept().close();
             connecting.get().close();
         }
@@ -105,8 +115,8 @@ class ConnectTest {
         int fd = Sockets.stream(Sockets.AF_INET);
         assertThat(Sockets.bind(fd, new Endpoint.Tcp("127.0.0.1", 0))).isZero();
         assertThat(Sockets.listen(fd, 10)).isZero();
-        try (StreamListener listener = StreamListener.listen(new Endpoint.Inherited(fd));
-                StreamSocket client = StreamSocket.connect(listener.endpoint());
+        try (StreamListener listener = means.listen(new Endpoint.Inherited(fd));
+                StreamSocket client = means.connect(listener.endpoint());
                 StreamSocket server = listener.accept()) {
             client.write(ByteBuffer.allocate(5));
             assertThat(server.read(ByteBuffer.allocate(9))).isEqualTo(5);
@@ -115,11 +125,11 @@ class ConnectTest {
 
     @Test
     void aConnectedSocketThatWasInheritedIsTakenOver() throws Exception {
-        try (StreamListener listener = StreamListener.listen(Endpoint.parse("127.0.0.1:0"))) {
+        try (StreamListener listener = means.listen(Endpoint.parse("127.0.0.1:0"))) {
             int fd = Sockets.stream(Sockets.AF_INET);
             Sockets.connect(fd, listener.endpoint());
             try (StreamSocket server = listener.accept();
-                    StreamSocket client = StreamSocket.connect(new Endpoint.Inherited(fd))) {
+                    StreamSocket client = means.connect(new Endpoint.Inherited(fd))) {
                 assertThat(client.remoteEndpoint()).isEqualTo(listener.endpoint());
                 server.write(ByteBuffer.allocate(5));
                 assertThat(client.read(ByteBuffer.allocate(9))).isEqualTo(5);
@@ -131,15 +141,15 @@ class ConnectTest {
     void whatIsNoSocketIsNotTakenOver() throws Exception {
         Endpoint closed = new Endpoint.Inherited(987_654);
         assertThatExceptionOfType(SluiceException.class)
-                .isThrownBy(() -> StreamListener.listen(closed))
+                .isThrownBy(() -> means.listen(closed))
                 .withMessageStartingWith("fd:987654")
                 .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.EBADF));
-        assertThatIOException().isThrownBy(() -> StreamSocket.connect(closed)).withMessageStartingWith("fd:987654");
+        assertThatIOException().isThrownBy(() -> means.connect(closed)).withMessageStartingWith("fd:987654");
 
         try (KernelPipe pipe = KernelPipe.open()) {
             int fd = Integer.parseInt(pipe.toString().replaceAll("\\D+(\\d+)-.*", "$1"));
             assertThatExceptionOfType(SluiceException.class)
-                    .isThrownBy(() -> StreamSocket.connect(new Endpoint.Inherited(fd)))
+                    .isThrownBy(() -> means.connect(new Endpoint.Inherited(fd)))
                     .withMessageContaining("not a stream socket");
             assertThat(pipe.isOpen()).isTrue();
             pipe.write(ByteBuffer.allocate(1));
@@ -151,7 +161,7 @@ class ConnectTest {
         int fd = Sockets.stream(Sockets.AF_INET);
         try {
             assertThatExceptionOfType(SluiceException.class)
-                    .isThrownBy(() -> StreamListener.listen(new Endpoint.Inherited(fd)))
+                    .isThrownBy(() -> means.listen(new Endpoint.Inherited(fd)))
                     .withMessageContaining("fd:" + fd + ": not a listening socket");
         } finally {
             Files.close(fd);
@@ -165,13 +175,14 @@ class ConnectTest {
         String parent = "import os,socket,sys; s=socket.create_server(('127.0.0.1',0)); os.set_inheritable(s.fileno(),"
                 + "True); print(s.getsockname()[1], flush=True);"
                 + "os.execv(sys.argv[1], sys.argv[1:]+['fd:%d' % s.fileno()])";
-        List<String> command = new ArrayList<>(Child.command(List.of("python3", "-c", parent), List.of(), Echo.class));
+        List<String> command =
+                new ArrayList<>(Child.command(List.of("python3", "-c", parent), List.of(), Echo.class, means.name()));
         Process process = new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         try (BufferedReader out = process.inputReader()) {
             int port = Integer.parseInt(out.readLine());
-            try (StreamSocket client = StreamSocket.connect(new Endpoint.Tcp("127.0.0.1", port))) {
+            try (StreamSocket client = means.connect(new Endpoint.Tcp("127.0.0.1", port))) {
                 byte[] bytes = Bytes.random(4711, 1000);
                 Bytes.write(client, bytes, 1000);
                 client.shutdownOutput();
@@ -187,7 +198,7 @@ class ConnectTest {
     /** Sends back what one connection says. */
     static final class Echo {
         public static void main(String[] args) throws Exception {
-            try (StreamListener listener = StreamListener.listen(Endpoint.parse(args[0]));
+            try (StreamListener listener = Means.valueOf(args[0]).listen(Endpoint.parse(args[1]));
                     StreamSocket socket = listener.accept()) {
                 Bytes.write(socket, Bytes.readAll(socket), 100);
             }

@@ -8,6 +8,7 @@ import dev.sluice.internal.linux.Errno;
 import dev.sluice.io.Endpoint;
 import dev.sluice.io.SluiceException;
 import dev.sluice.testkit.LeakCheck;
+import dev.sluice.testkit.Means;
 import dev.sluice.testkit.Parked;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -31,15 +32,25 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Listening, accepting and connecting, for every kind of address, and what they say when it is impossible. */
+@ParameterizedClass
+@EnumSource(Means.class)
 @ExtendWith(LeakCheck.class)
 @Timeout(value = 30, threadMode = ThreadMode.SEPARATE_THREAD)
 class StreamListenerTest {
     @TempDir
     private Path directory;
+
+    private final Means means;
+
+    StreamListenerTest(Means means) throws IOException {
+        this.means = means.orSkip();
+    }
 
     private Endpoint.Unix unix() {
         return new Endpoint.Unix(directory.resolve("socket").toString());
@@ -47,17 +58,17 @@ class StreamListenerTest {
 
     @Test
     void eachFamilyMayHaveAListenerOfItsOwnOnOnePort() throws Exception {
-        try (StreamListener six = StreamListener.listen(Endpoint.parse("[::]:0"))) {
+        try (StreamListener six = means.listen(Endpoint.parse("[::]:0"))) {
             int port = ((Endpoint.Tcp) six.endpoint()).port();
-            try (StreamListener four = StreamListener.listen(new Endpoint.Tcp("0.0.0.0", port));
-                    StreamSocket client = StreamSocket.connect(new Endpoint.Tcp("127.0.0.1", port));
+            try (StreamListener four = means.listen(new Endpoint.Tcp("0.0.0.0", port));
+                    StreamSocket client = means.connect(new Endpoint.Tcp("127.0.0.1", port));
                     StreamSocket server = four.accept()) {
                 assertThat(server.remoteEndpoint()).isEqualTo(client.localEndpoint());
             }
         }
-        try (StreamListener both = StreamListener.listen(Endpoint.parse(":0"));
+        try (StreamListener both = means.listen(Endpoint.parse(":0"));
                 StreamSocket client =
-                        StreamSocket.connect(new Endpoint.Tcp("127.0.0.1", ((Endpoint.Tcp) both.endpoint()).port()));
+                        means.connect(new Endpoint.Tcp("127.0.0.1", ((Endpoint.Tcp) both.endpoint()).port()));
                 StreamSocket server = both.accept()) {
             assertThat(server.remoteEndpoint()).isEqualTo(client.localEndpoint());
         }
@@ -67,8 +78,8 @@ class StreamListenerTest {
     @ValueSource(strings = {"127.0.0.1:0", "[::1]:0", "localhost:0", ":0", "unix:@sluice-listener-test", "unix:PATH"})
     void whoConnectsIsAccepted(String form) throws Exception {
         Endpoint address = form.equals("unix:PATH") ? unix() : Endpoint.parse(form);
-        try (StreamListener listener = StreamListener.listen(address);
-                StreamSocket client = StreamSocket.connect(listener.endpoint());
+        try (StreamListener listener = means.listen(address);
+                StreamSocket client = means.connect(listener.endpoint());
                 StreamSocket server = listener.accept()) {
             assertThat(Endpoint.parse(listener.endpoint().toString())).isEqualTo(listener.endpoint());
             assertThat(client.remoteEndpoint()).isEqualTo(listener.endpoint());
@@ -85,10 +96,10 @@ class StreamListenerTest {
 
     @Test
     void aListenerWithoutAHostIsReachedByEitherFamily() throws Exception {
-        try (StreamListener listener = StreamListener.listen(Endpoint.parse(":0"))) {
+        try (StreamListener listener = means.listen(Endpoint.parse(":0"))) {
             int port = ((Endpoint.Tcp) listener.endpoint()).port();
             for (String host : List.of("127.0.0.1", "::1", "")) {
-                try (StreamSocket client = StreamSocket.connect(new Endpoint.Tcp(host, port));
+                try (StreamSocket client = means.connect(new Endpoint.Tcp(host, port));
                         StreamSocket server = listener.accept()) {
                     assertThat(((Endpoint.Tcp) server.remoteEndpoint()).port())
                             .isEqualTo(((Endpoint.Tcp) client.localEndpoint()).port());
@@ -103,11 +114,11 @@ class StreamListenerTest {
     @Test
     void aRefusedConnectionSaysWhereWhyAndWhatToDoInOneLine() throws Exception {
         Endpoint gone;
-        try (StreamListener listener = StreamListener.listen(Endpoint.parse("127.0.0.1:0"))) {
+        try (StreamListener listener = means.listen(Endpoint.parse("127.0.0.1:0"))) {
             gone = listener.endpoint();
         }
         assertThatExceptionOfType(SluiceException.class)
-                .isThrownBy(() -> StreamSocket.connect(gone))
+                .isThrownBy(() -> means.connect(gone))
                 .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.ECONNREFUSED))
                 .satisfies(e -> assertThat(e.call()).isEqualTo("connect"))
                 .withMessageStartingWith(gone.toString())
@@ -119,7 +130,7 @@ class StreamListenerTest {
     @Test
     void aPathWithoutASocketSaysSo() {
         assertThatExceptionOfType(SluiceException.class)
-                .isThrownBy(() -> StreamSocket.connect(unix()))
+                .isThrownBy(() -> means.connect(unix()))
                 .withMessageStartingWith(unix().toString())
                 .withMessageContaining("ENOENT")
                 .withMessageContaining("check the path");
@@ -127,9 +138,9 @@ class StreamListenerTest {
 
     @Test
     void aPortInUseSaysSo() throws Exception {
-        try (StreamListener listener = StreamListener.listen(Endpoint.parse("127.0.0.1:0"))) {
+        try (StreamListener listener = means.listen(Endpoint.parse("127.0.0.1:0"))) {
             assertThatExceptionOfType(SluiceException.class)
-                    .isThrownBy(() -> StreamListener.listen(listener.endpoint()))
+                    .isThrownBy(() -> means.listen(listener.endpoint()))
                     .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.EADDRINUSE))
                     .withMessageStartingWith(listener.endpoint().toString())
                     .withMessageContaining("EADDRINUSE")
@@ -140,14 +151,14 @@ class StreamListenerTest {
     @Test
     void aHostThatNobodyKnowsIsNamed() {
         assertThatExceptionOfType(UnknownHostException.class)
-                .isThrownBy(() -> StreamListener.listen(new Endpoint.Tcp("no such host.invalid", 0)))
+                .isThrownBy(() -> means.listen(new Endpoint.Tcp("no such host.invalid", 0)))
                 .withMessageContaining("no such host.invalid");
     }
 
     @Test
     void thePathOfAUnixListenerIsRemovedWithIt() throws Exception {
         Path path = Path.of(unix().path());
-        try (StreamListener listener = StreamListener.listen(unix())) {
+        try (StreamListener listener = means.listen(unix())) {
             assertThat(path).exists();
             assertThat(listener.isOpen()).isTrue();
         }
@@ -161,8 +172,8 @@ class StreamListenerTest {
         }
         assertThat(Path.of(unix().path())).exists();
 
-        try (StreamListener listener = StreamListener.listen(unix());
-                StreamSocket client = StreamSocket.connect(unix());
+        try (StreamListener listener = means.listen(unix());
+                StreamSocket client = means.connect(unix());
                 StreamSocket server = listener.accept()) {
             assertThat(client.isOpen() && server.isOpen()).isTrue();
         }
@@ -170,15 +181,15 @@ class StreamListenerTest {
 
     @Test
     void aPathThatIsAliveIsNotTakenOver() throws Exception {
-        try (StreamListener alive = StreamListener.listen(unix())) {
+        try (StreamListener alive = means.listen(unix())) {
             assertThatExceptionOfType(SluiceException.class)
-                    .isThrownBy(() -> StreamListener.listen(unix()))
+                    .isThrownBy(() -> means.listen(unix()))
                     .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.EADDRINUSE));
             // The attempt to find out whether it is alive is a connection like any other.
             try (StreamSocket probe = alive.accept()) {
                 assertThat(probe.read(ByteBuffer.allocate(1))).isEqualTo(-1);
             }
-            try (StreamSocket client = StreamSocket.connect(unix());
+            try (StreamSocket client = means.connect(unix());
                     StreamSocket server = alive.accept()) {
                 assertThat(client.isOpen() && server.isOpen()).isTrue();
             }
@@ -197,7 +208,7 @@ class StreamListenerTest {
                         .isZero();
         }
         assertThatExceptionOfType(SluiceException.class)
-                .isThrownBy(() -> StreamListener.listen(unix()).close())
+                .isThrownBy(() -> means.listen(unix()).close())
                 .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.EADDRINUSE));
         assertThat(path).exists();
         if (kind.equals("file")) {
@@ -210,16 +221,16 @@ class StreamListenerTest {
         Set<String> before = LeakCheck.descriptors().keySet();
         Endpoint path = new Endpoint.Unix("/x".repeat(60));
         Endpoint name = new Endpoint.Abstract("x".repeat(108));
-        assertThatIllegalArgumentException().isThrownBy(() -> StreamSocket.connect(path));
-        assertThatIllegalArgumentException().isThrownBy(() -> StreamListener.listen(path));
-        assertThatIllegalArgumentException().isThrownBy(() -> StreamSocket.connect(name));
-        assertThatIllegalArgumentException().isThrownBy(() -> StreamListener.listen(name));
+        assertThatIllegalArgumentException().isThrownBy(() -> means.connect(path));
+        assertThatIllegalArgumentException().isThrownBy(() -> means.listen(path));
+        assertThatIllegalArgumentException().isThrownBy(() -> means.connect(name));
+        assertThatIllegalArgumentException().isThrownBy(() -> means.listen(name));
         assertThat(LeakCheck.descriptors().keySet()).isEqualTo(before);
     }
 
     @Test
     void aCloseAnInterruptAndATimeoutEndTheWaitForAConnection() throws Exception {
-        try (StreamListener listener = StreamListener.listen(Endpoint.parse("127.0.0.1:0"))) {
+        try (StreamListener listener = means.listen(Endpoint.parse("127.0.0.1:0"))) {
             assertThatExceptionOfType(SocketTimeoutException.class)
                     .isThrownBy(() -> listener.accept(Duration.ofMillis(20)));
 
@@ -242,12 +253,12 @@ class StreamListenerTest {
 
     @Test
     void anAcceptorThatWaitsGetsEveryConnectionOfARush() throws Exception {
-        try (StreamListener listener = StreamListener.listen(unix())) {
+        try (StreamListener listener = means.listen(unix())) {
             List<StreamSocket> open = new ArrayList<>();
             try {
                 Parked<List<StreamSocket>> accepting = Parked.virtual(() -> accept(listener, 200));
                 for (int i = 0; i < 200; i++) {
-                    open.add(StreamSocket.connect(unix()));
+                    open.add(means.connect(unix()));
                 }
                 open.addAll(accepting.get());
                 assertThat(open).hasSize(400);

@@ -10,8 +10,10 @@ import dev.sluice.internal.linux.Sockets;
 import dev.sluice.io.SluiceException;
 import dev.sluice.testkit.Bytes;
 import dev.sluice.testkit.LeakCheck;
+import dev.sluice.testkit.Means;
 import dev.sluice.testkit.Pair;
 import dev.sluice.testkit.Pair.Kind;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
@@ -26,6 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -33,10 +36,18 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Reading, writing and the options of a connected socket. */
+@ParameterizedClass
+@EnumSource(Means.class)
 @ExtendWith(LeakCheck.class)
 @Timeout(value = 30, threadMode = ThreadMode.SEPARATE_THREAD)
 class StreamSocketTest {
     private static final long SEED = 443;
+
+    private final Means means;
+
+    StreamSocketTest(Means means) throws IOException {
+        this.means = means.orSkip();
+    }
 
     static Stream<Arguments> sizes() {
         return Stream.of(Kind.values())
@@ -60,8 +71,8 @@ class StreamSocketTest {
         arrives(kind, direct.asReadOnlyBuffer(), ByteBuffer.allocateDirect(size), bytes);
     }
 
-    private static void arrives(Kind kind, ByteBuffer out, ByteBuffer in, byte[] expected) throws Exception {
-        try (Pair pair = Pair.open(kind)) {
+    private void arrives(Kind kind, ByteBuffer out, ByteBuffer in, byte[] expected) throws Exception {
+        try (Pair pair = Pair.open(kind, means)) {
             CompletableFuture<Integer> writing = Bytes.async(() -> pair.near().write(out));
             while (in.hasRemaining()) {
                 int before = in.position();
@@ -76,7 +87,7 @@ class StreamSocketTest {
     @ParameterizedTest
     @EnumSource
     void buffersWithoutRoomOrContentMoveNothingAtOnce(Kind kind) throws Exception {
-        try (Pair pair = Pair.open(kind)) {
+        try (Pair pair = Pair.open(kind, means)) {
             assertThat(pair.near().read(ByteBuffer.allocate(0))).isZero();
             assertThat(pair.near().read(ByteBuffer.allocateDirect(0))).isZero();
             assertThat(pair.near().write(ByteBuffer.allocate(0))).isZero();
@@ -89,7 +100,7 @@ class StreamSocketTest {
     @ParameterizedTest
     @EnumSource
     void theEndOfTheStreamIsReadAgainAndAgainWhileTheOtherDirectionLives(Kind kind) throws Exception {
-        try (Pair pair = Pair.open(kind)) {
+        try (Pair pair = Pair.open(kind, means)) {
             pair.near().shutdownOutput();
             assertThat(pair.far().read(ByteBuffer.allocate(1))).isEqualTo(-1);
             assertThat(pair.far().read(ByteBuffer.allocate(1))).isEqualTo(-1);
@@ -103,7 +114,7 @@ class StreamSocketTest {
 
     @Test
     void shutdownInputReadsAsTheEnd() throws Exception {
-        try (Pair pair = Pair.open(Kind.UNIX)) {
+        try (Pair pair = Pair.open(Kind.UNIX, means)) {
             pair.near().shutdownInput();
             assertThat(pair.near().read(ByteBuffer.allocate(1))).isEqualTo(-1);
         }
@@ -111,7 +122,7 @@ class StreamSocketTest {
 
     @Test
     void aReadOnlyBufferIsRefusedByReadAndNothingIsTaken() throws Exception {
-        try (Pair pair = Pair.open(Kind.TCP)) {
+        try (Pair pair = Pair.open(Kind.TCP, means)) {
             pair.far().write(ByteBuffer.wrap(new byte[] {7}));
             assertThatExceptionOfType(IllegalArgumentException.class)
                     .isThrownBy(
@@ -122,7 +133,7 @@ class StreamSocketTest {
 
     @Test
     void afterCloseEverythingThrowsClosedChannel() throws Exception {
-        try (Pair pair = Pair.open(Kind.TCP)) {
+        try (Pair pair = Pair.open(Kind.TCP, means)) {
             StreamSocket socket = pair.near();
             socket.close();
             socket.close();
@@ -141,7 +152,7 @@ class StreamSocketTest {
     @ParameterizedTest
     @EnumSource(names = {"TCP", "TCP6"})
     void abortGivesThePeerAReset(Kind kind) throws Exception {
-        try (Pair pair = Pair.open(kind)) {
+        try (Pair pair = Pair.open(kind, means)) {
             pair.near().abort();
             assertThat(pair.near().isOpen()).isFalse();
             assertThatExceptionOfType(SluiceException.class)
@@ -155,7 +166,7 @@ class StreamSocketTest {
 
     @Test
     void whatThePeerHasAcknowledgedIsNotUnacknowledged() throws Exception {
-        try (Pair pair = Pair.open(Kind.TCP)) {
+        try (Pair pair = Pair.open(Kind.TCP, means)) {
             pair.near().write(ByteBuffer.allocate(10_000));
             assertThat(pair.near().awaitAcknowledged(Duration.ofSeconds(20))).isTrue();
             assertThat(pair.near().unacknowledged()).isZero();
@@ -164,7 +175,7 @@ class StreamSocketTest {
 
     @Test
     void whatThePeerHasNoRoomForStaysUnacknowledged() throws Exception {
-        try (Pair pair = Pair.open(Kind.TCP)) {
+        try (Pair pair = Pair.open(Kind.TCP, means)) {
             pair.near().writeTimeout(Duration.ofMillis(100));
             ByteBuffer much = ByteBuffer.allocate(16 << 20);
             assertThatExceptionOfType(SocketTimeoutException.class)
@@ -180,7 +191,7 @@ class StreamSocketTest {
 
     @Test
     void optionsReachTheKernel() throws Exception {
-        try (Pair pair = Pair.open(Kind.TCP)) {
+        try (Pair pair = Pair.open(Kind.TCP, means)) {
             StreamSocket socket = pair.near();
             int before = option(socket, Sockets.SOL_SOCKET, Sockets.SO_SNDBUF);
             assertThat(socket.noDelay(true)).isSameAs(socket);
@@ -202,7 +213,7 @@ class StreamSocketTest {
 
     @Test
     void tcpOptionsDoNothingOnAUnixSocket() throws Exception {
-        try (Pair pair = Pair.open(Kind.UNIX)) {
+        try (Pair pair = Pair.open(Kind.UNIX, means)) {
             pair.near().noDelay(true).userTimeout(Duration.ofSeconds(1)).keepAlive(true);
             assertThat(option(pair.near(), Sockets.SOL_SOCKET, Sockets.SO_KEEPALIVE))
                     .isOne();
@@ -215,7 +226,7 @@ class StreamSocketTest {
         List<String> known = List.of(Files.readString(Path.of("/proc/sys/net/ipv4/tcp_available_congestion_control"))
                 .split("\\s+"));
         assumeTrue(known.contains(name), name + " is not among " + known);
-        try (Pair pair = Pair.open(Kind.TCP)) {
+        try (Pair pair = Pair.open(Kind.TCP, means)) {
             pair.near().congestionControl(name);
             // Four letters of the name, as an int.
             assertThat(option(pair.near(), Sockets.IPPROTO_TCP, Sockets.TCP_CONGESTION))
@@ -232,7 +243,7 @@ class StreamSocketTest {
 
     @Test
     void memoryOfAClosedArenaIsNeitherWrittenNorSent() throws Exception {
-        try (Pair pair = Pair.open(Kind.TCP)) {
+        try (Pair pair = Pair.open(Kind.TCP, means)) {
             ByteBuffer gone;
             // So large that it is unmapped: a call that uses it anyway fails, instead of spoiling the heap.
             try (Arena arena = Arena.ofShared()) {

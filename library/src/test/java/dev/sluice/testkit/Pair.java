@@ -20,6 +20,11 @@ public record Pair(StreamSocket near, StreamSocket far) implements AutoCloseable
 
     /** Makes a connected pair. */
     public static Pair open(Kind kind) throws IOException {
+        return open(kind, Means.READINESS);
+    }
+
+    /** Makes a connected pair that waits by these means. */
+    public static Pair open(Kind kind, Means means) throws IOException {
         Path directory = kind == Kind.UNIX ? Files.createTempDirectory("sluice-pair") : null;
         Endpoint address = switch (kind) {
             case TCP -> new Endpoint.Tcp("127.0.0.1", 0);
@@ -27,8 +32,8 @@ public record Pair(StreamSocket near, StreamSocket far) implements AutoCloseable
             case UNIX -> new Endpoint.Unix(directory.resolve("socket").toString());
             case ABSTRACT -> new Endpoint.Abstract("sluice-" + System.nanoTime());
         };
-        try (StreamListener listener = StreamListener.listen(address)) {
-            StreamSocket near = StreamSocket.connect(listener.endpoint());
+        try (StreamListener listener = means.listen(address)) {
+            StreamSocket near = means.connect(listener.endpoint());
             return new Pair(near, listener.accept());
         } finally {
             if (directory != null) {
