@@ -26,6 +26,8 @@ final class RingStream implements SocketStream {
     private final SharedRing ring;
     private final Descriptor descriptor;
     private final Acceptor acceptor;
+    private final Turn reading = new Turn();
+    private final Turn writing = new Turn();
 
     RingStream(SharedRing ring, Descriptor descriptor) {
         this.ring = ring;
@@ -33,17 +35,49 @@ final class RingStream implements SocketStream {
         this.acceptor = new Acceptor(ring, descriptor);
     }
 
-    /** A request that a close of its descriptor cancels. */
-    abstract static class OnDescriptor extends Request implements Waiter {
-        private final RingThread thread;
-
-        OnDescriptor(SharedRing ring) {
-            this.thread = ring.thread();
-        }
+    /**
+     * What claims a direction, for all the requests of a call: between two of them another writer would get his bytes into the
+     * midst of the first one's. A close cancels the request of the moment.
+     */
+    private final class Turn implements Waiter {
+        private volatile Request request;
 
         @Override
         public void ready() {
-            thread.submit(new RingThread.Cancel(this));
+            Request target = request;
+            if (target != null) {
+                ring.thread().submit(new RingThread.Cancel(target));
+            }
+        }
+
+        int perform(Request next, long deadline) throws IOException {
+            request = next;
+            try {
+                // A close from now on finds the request in its place; one before it is seen here.
+                if (!descriptor.isOpen()) {
+                    throw new AsynchronousCloseException();
+                }
+                return ring.perform(next, deadline);
+            } catch (SocketTimeoutException e) {
+                throw new SocketTimeoutException(descriptor.name() + ": timed out");
+            } catch (InterruptedIOException e) {
+                throw new InterruptedIOException(descriptor.name() + ": interrupted while waiting");
+            } finally {
+                request = null;
+            }
+        }
+
+        void awaitReady(int events, long deadline) throws IOException {
+            Request poll = new Request() {
+                @Override
+                void fill(Submission submission) {
+                    submission.poll(descriptor.fd(), events);
+                }
+            };
+            int result = perform(poll, deadline);
+            if (result < 0 && result != -Errno.EINTR) {
+                throw failure("poll", result);
+            }
         }
     }
 
@@ -59,11 +93,16 @@ final class RingStream implements SocketStream {
         }
         enter();
         try {
-            if (!buffer.hasRemaining()) {
-                return 0;
+            descriptor.claimReading(reading);
+            try {
+                if (!buffer.hasRemaining()) {
+                    return 0;
+                }
+                int count = buffer.isDirect() ? readDirect(buffer, deadline) : readHeap(buffer, deadline);
+                return count == 0 ? -1 : count;
+            } finally {
+                descriptor.unclaimReading();
             }
-            int count = buffer.isDirect() ? readDirect(buffer, deadline) : readHeap(buffer, deadline);
-            return count == 0 ? -1 : count;
         } finally {
             descriptor.release();
         }
@@ -71,7 +110,7 @@ final class RingStream implements SocketStream {
 
     private int readDirect(ByteBuffer buffer, long deadline) throws IOException {
         MemorySegment memory = MemorySegment.ofBuffer(buffer);
-        int count = reading("recv", deadline, Polling.EPOLLIN, () -> new OnDescriptor(ring) {
+        int count = receive(deadline, () -> new Request() {
             @Override
             void fill(Submission submission) {
                 submission.receive(descriptor.fd(), memory, 0);
@@ -85,7 +124,7 @@ final class RingStream implements SocketStream {
     private int readHeap(ByteBuffer buffer, long deadline) throws IOException {
         BufferRing provided = ring.buffers();
         if (provided != null) {
-            int count = reading("recv", deadline, Polling.EPOLLIN, () -> new OnDescriptor(ring) {
+            int count = receive(deadline, () -> new Request() {
                 @Override
                 void fill(Submission submission) {
                     submission
@@ -123,12 +162,12 @@ final class RingStream implements SocketStream {
     private static final int NO_BUFFERS = -1;
 
     private interface Making {
-        OnDescriptor request();
+        Request request();
     }
 
-    private int reading(String call, long deadline, int readiness, Making making) throws IOException {
+    private int receive(long deadline, Making making) throws IOException {
         while (true) {
-            int result = perform(making.request(), true, deadline);
+            int result = reading.perform(making.request(), deadline);
             if (result >= 0) {
                 return result;
             }
@@ -136,9 +175,9 @@ final class RingStream implements SocketStream {
                 return NO_BUFFERS;
             }
             if (result != -Errno.EAGAIN && result != -Errno.EINTR) {
-                throw failure(call, result);
+                throw failure("recv", result);
             }
-            awaitReady(readiness, deadline, true);
+            reading.awaitReady(Polling.EPOLLIN, deadline);
         }
     }
 
@@ -146,12 +185,17 @@ final class RingStream implements SocketStream {
     public int write(ByteBuffer buffer, long deadline) throws IOException {
         enter();
         try {
-            int total = buffer.remaining();
-            while (buffer.hasRemaining()) {
-                int count = buffer.isDirect() ? writeDirect(buffer, deadline) : writeHeap(buffer, deadline);
-                buffer.position(buffer.position() + count);
+            descriptor.claimWriting(writing);
+            try {
+                int total = buffer.remaining();
+                while (buffer.hasRemaining()) {
+                    int count = buffer.isDirect() ? writeDirect(buffer, deadline) : writeHeap(buffer, deadline);
+                    buffer.position(buffer.position() + count);
+                }
+                return total;
+            } finally {
+                descriptor.unclaimWriting();
             }
-            return total;
         } finally {
             descriptor.release();
         }
@@ -171,13 +215,13 @@ final class RingStream implements SocketStream {
     private int writeDirect(ByteBuffer buffer, long deadline) throws IOException {
         MemorySegment memory = MemorySegment.ofBuffer(buffer);
         while (true) {
-            OnDescriptor request = new OnDescriptor(ring) {
+            Request request = new Request() {
                 @Override
                 void fill(Submission submission) {
                     submission.send(descriptor.fd(), memory, 0);
                 }
             };
-            int result = perform(request, false, deadline);
+            int result = writing.perform(request, deadline);
             Reference.reachabilityFence(buffer);
             if (result >= 0) {
                 return result;
@@ -185,7 +229,7 @@ final class RingStream implements SocketStream {
             if (result != -Errno.EAGAIN && result != -Errno.EINTR) {
                 throw failure("send", result);
             }
-            awaitReady(Polling.EPOLLOUT, deadline, false);
+            writing.awaitReady(Polling.EPOLLOUT, deadline);
         }
     }
 
@@ -193,29 +237,21 @@ final class RingStream implements SocketStream {
     public void awaitConnected(long deadline) throws IOException {
         enter();
         try {
-            int error;
-            do {
-                awaitReady(Polling.EPOLLOUT, deadline, false);
-                error = Sockets.option(descriptor.fd(), Sockets.SOL_SOCKET, Sockets.SO_ERROR);
-            } while (error == 0 && !Sockets.connected(descriptor.fd()));
-            if (error != 0) {
-                throw descriptor.failure("connect", error > 0 ? -error : error);
+            descriptor.claimWriting(writing);
+            try {
+                int error;
+                do {
+                    writing.awaitReady(Polling.EPOLLOUT, deadline);
+                    error = Sockets.option(descriptor.fd(), Sockets.SOL_SOCKET, Sockets.SO_ERROR);
+                } while (error == 0 && !Sockets.connected(descriptor.fd()));
+                if (error != 0) {
+                    throw descriptor.failure("connect", error > 0 ? -error : error);
+                }
+            } finally {
+                descriptor.unclaimWriting();
             }
         } finally {
             descriptor.release();
-        }
-    }
-
-    private void awaitReady(int events, long deadline, boolean reading) throws IOException {
-        OnDescriptor request = new OnDescriptor(ring) {
-            @Override
-            void fill(Submission submission) {
-                submission.poll(descriptor.fd(), events);
-            }
-        };
-        int result = perform(request, reading, deadline);
-        if (result < 0 && result != -Errno.EINTR) {
-            throw failure("poll", result);
         }
     }
 
@@ -232,38 +268,6 @@ final class RingStream implements SocketStream {
     private void enter() throws ClosedChannelException {
         if (!descriptor.acquire()) {
             throw new ClosedChannelException();
-        }
-    }
-
-    /** As the one reader, or the one writer, of the socket. */
-    private int perform(OnDescriptor request, boolean reading, long deadline) throws IOException {
-        if (reading) {
-            descriptor.claimReading(request);
-        } else {
-            descriptor.claimWriting(request);
-        }
-        try {
-            return perform(request, deadline);
-        } finally {
-            if (reading) {
-                descriptor.unclaimReading();
-            } else {
-                descriptor.unclaimWriting();
-            }
-        }
-    }
-
-    private int perform(OnDescriptor request, long deadline) throws IOException {
-        // A close from now on finds the request in its place; one before it is seen here.
-        if (!descriptor.isOpen()) {
-            throw new AsynchronousCloseException();
-        }
-        try {
-            return ring.perform(request, deadline);
-        } catch (SocketTimeoutException e) {
-            throw new SocketTimeoutException(descriptor.name() + ": timed out");
-        } catch (InterruptedIOException e) {
-            throw new InterruptedIOException(descriptor.name() + ": interrupted while waiting");
         }
     }
 

@@ -19,6 +19,7 @@ import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ReadPendingException;
 import java.nio.channels.WritePendingException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What ends the wait of a reader or writer: bytes, room, time, an interrupt, a close. */
 @ParameterizedClass
@@ -180,6 +182,29 @@ class SocketWaitTest {
             assertThat(reading.get()).isEqualTo(1);
             assertThat(Bytes.read(pair.far(), MUCH)).hasSize(MUCH);
             assertThat(writing.get()).isEqualTo(MUCH);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aSecondWriterIsRefusedUntilTheFirstHasWrittenItAll(boolean direct) throws Exception {
+        try (Pair pair = Pair.open(Kind.TCP, means)) {
+            ByteBuffer much = direct ? ByteBuffer.allocateDirect(MUCH) : ByteBuffer.allocate(MUCH);
+            Parked<Integer> first = Parked.virtual(() -> pair.near().write(much));
+            CompletableFuture<byte[]> reading = Bytes.async(() -> Bytes.readAll(pair.far()));
+            ByteBuffer second = ByteBuffer.wrap(new byte[] {1});
+            while (second.hasRemaining()) {
+                try {
+                    pair.near().write(second);
+                } catch (WritePendingException e) {
+                    Thread.onSpinWait();
+                }
+            }
+            first.get();
+            pair.near().shutdownOutput();
+            byte[] expected = new byte[MUCH + 1];
+            expected[MUCH] = 1;
+            assertThat(Arrays.mismatch(reading.get(), expected)).isEqualTo(-1);
         }
     }
 
