@@ -27,6 +27,11 @@ public interface SocketStream {
     /** Takes the next connection of a listening socket: a descriptor. */
     int accept(long deadline) throws IOException;
 
+    /** Closes; true for the first call. A listening socket, unless somebody waits for it, listens no more when this returns. */
+    default boolean close() {
+        return descriptor().close();
+    }
+
     /** Waits until a connection in progress is made or refused. */
     void awaitConnected(long deadline) throws IOException;
 }

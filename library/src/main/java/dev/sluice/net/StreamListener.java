@@ -175,7 +175,7 @@ public final class StreamListener implements Channel {
     /** Stops listening; connections that nobody accepted are reset. Removes the path of a Unix socket. */
     @Override
     public void close() {
-        if (stream.descriptor().close() && ownsPath && endpoint instanceof Endpoint.Unix unix) {
+        if (stream.close() && ownsPath && endpoint instanceof Endpoint.Unix unix) {
             Path.of(unix.path()).toFile().delete();
         }
     }

@@ -134,11 +134,28 @@ final class Acceptor implements Descriptor.Watcher {
 
     private void ended(int result) {
         synchronized (this) {
-            armed = null;
             results.add(result);
+            // Before anybody is told: when a close returns, the socket is gone.
+            descriptor.release();
+            armed = null;
+            notifyAll();
         }
         LockSupport.unpark(waiting);
-        descriptor.release();
+    }
+
+    /** Till then the kernel listens, and accepts, whatever has been closed. */
+    synchronized void awaitEnd() {
+        boolean interrupted = false;
+        while (armed != null) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     private void cancel() {

@@ -265,6 +265,13 @@ final class RingStream implements SocketStream {
         }
     }
 
+    @Override
+    public boolean close() {
+        boolean first = descriptor.close();
+        acceptor.awaitEnd();
+        return first;
+    }
+
     private void enter() throws ClosedChannelException {
         if (!descriptor.acquire()) {
             throw new ClosedChannelException();

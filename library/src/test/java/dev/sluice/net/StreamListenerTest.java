@@ -251,6 +251,21 @@ class StreamListenerTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"127.0.0.1:0", "unix:@sluice-listener-again"})
+    void anAddressIsFreeWhenItsListenerHasClosed(String address) throws Exception {
+        try (StreamListener listener = means.listen(Endpoint.parse(address));
+                StreamSocket client = means.connect(listener.endpoint());
+                StreamSocket server = listener.accept()) {
+            assertThat(client.isOpen() && server.isOpen()).isTrue();
+            listener.close();
+            assertThatExceptionOfType(SluiceException.class)
+                    .isThrownBy(() -> means.connect(listener.endpoint()))
+                    .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.ECONNREFUSED));
+            means.listen(listener.endpoint()).close();
+        }
+    }
+
     @Test
     void anAcceptorThatWaitsGetsEveryConnectionOfARush() throws Exception {
         try (StreamListener listener = means.listen(unix())) {
