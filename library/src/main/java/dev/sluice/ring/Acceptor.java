@@ -82,20 +82,22 @@ final class Acceptor implements Descriptor.Watcher {
         }
     }
 
-    private synchronized void arm() {
+    private synchronized void arm() throws AsynchronousCloseException {
         if (armed != null || !results.isEmpty()) {
             return;
         }
         // The request is a user of the descriptor: its number must not become another file's before it has ended.
         if (!descriptor.acquire()) {
-            return;
-        }
-        if (descriptor.watcher() == null) {
-            descriptor.watch(this);
+            // Nobody is going to wake us: a close wakes only whom it finds.
+            throw new AsynchronousCloseException();
         }
         holding = false;
         armed = new Accepting();
         ring.thread().submit(armed);
+        if (descriptor.watcher() == null) {
+            // Last: if it has been closed meanwhile, there is a request to cancel.
+            descriptor.watch(this);
+        }
     }
 
     private final class Accepting extends Request {

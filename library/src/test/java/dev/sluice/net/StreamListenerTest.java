@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.io.Endpoint;
 import dev.sluice.io.SluiceException;
+import dev.sluice.testkit.Bytes;
 import dev.sluice.testkit.LeakCheck;
 import dev.sluice.testkit.Means;
 import dev.sluice.testkit.Parked;
@@ -27,6 +28,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
@@ -263,6 +265,25 @@ class StreamListenerTest {
                     .isThrownBy(() -> means.connect(listener.endpoint()))
                     .satisfies(e -> assertThat(e.errno()).isEqualTo(Errno.ECONNREFUSED));
             means.listen(listener.endpoint()).close();
+        }
+    }
+
+    /** A close at every moment of the first accept; what it would leave open {@link LeakCheck} finds. */
+    @Test
+    void aCloseEndsAnAcceptThatHasJustBegun() throws Exception {
+        Endpoint address = new Endpoint.Abstract("sluice-" + System.nanoTime());
+        for (int i = 0; i < 5000; i++) {
+            try (StreamListener listener = means.listen(address)) {
+                CompletableFuture<Object> closing = Bytes.async(() -> {
+                    listener.close();
+                    return null;
+                });
+                for (int spins = 0; spins < i % 1000; spins++) {
+                    Thread.onSpinWait();
+                }
+                assertThatExceptionOfType(ClosedChannelException.class).isThrownBy(listener::accept);
+                closing.get();
+            }
         }
     }
 
