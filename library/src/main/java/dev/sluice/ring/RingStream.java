@@ -268,7 +268,9 @@ final class RingStream implements SocketStream {
     @Override
     public boolean close() {
         boolean first = descriptor.close();
-        acceptor.awaitEnd();
+        if (!ring.thread().isCurrent()) {
+            acceptor.awaitEnd();
+        }
         return first;
     }
 

@@ -163,6 +163,11 @@ final class RingThread {
         return true;
     }
 
+    /** Whether the caller is the ring's own thread, which can't wait for the ring. */
+    boolean isCurrent() {
+        return Thread.currentThread() == thread;
+    }
+
     /**
      * Waits until a submitted request is over, and cancels it on an interrupt or at the deadline; it does not return before
      * the kernel has let go of the request's memory.
@@ -170,7 +175,7 @@ final class RingThread {
      * @return the result or −errno
      */
     int await(Request request, long deadline) throws IOException {
-        if (Thread.currentThread() == thread) {
+        if (isCurrent()) {
             throw new IllegalStateException("the ring's own thread can't wait for the ring");
         }
         boolean interrupted = false;
