@@ -211,14 +211,9 @@ public final class DescriptorStream implements SocketStream {
         try {
             descriptor.claimWriting(Thread.currentThread());
             try {
-                int error;
                 do {
                     await(Watch.WRITE, deadline);
-                    error = Sockets.option(descriptor.fd(), Sockets.SOL_SOCKET, Sockets.SO_ERROR);
-                } while (error == 0 && !Sockets.connected(descriptor.fd()));
-                if (error != 0) {
-                    throw descriptor.failure("connect", error > 0 ? -error : error);
-                }
+                } while (!descriptor.connected());
             } finally {
                 descriptor.unclaimWriting();
             }

@@ -5,7 +5,6 @@ import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.fd.Waiter;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Polling;
-import dev.sluice.internal.linux.Sockets;
 import dev.sluice.loop.SocketStream;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -239,14 +238,9 @@ final class RingStream implements SocketStream {
         try {
             descriptor.claimWriting(writing);
             try {
-                int error;
                 do {
                     writing.awaitReady(Polling.EPOLLOUT, deadline);
-                    error = Sockets.option(descriptor.fd(), Sockets.SOL_SOCKET, Sockets.SO_ERROR);
-                } while (error == 0 && !Sockets.connected(descriptor.fd()));
-                if (error != 0) {
-                    throw descriptor.failure("connect", error > 0 ? -error : error);
-                }
+                } while (!descriptor.connected());
             } finally {
                 descriptor.unclaimWriting();
             }

@@ -188,19 +188,19 @@ final class Dial implements Waiter {
 
     /** False if it is neither connected nor refused yet. */
     private boolean checkConnected() {
-        int fd = connecting.fd();
-        int error = Sockets.option(fd, Sockets.SOL_SOCKET, Sockets.SO_ERROR);
-        if (error == 0 && !Sockets.connected(fd)) {
-            return false;
-        }
-        if (error == 0) {
-            connected();
-        } else {
-            lastError = connecting.failure("connect", -Math.abs(error));
+        boolean made;
+        try {
+            made = connecting.connected();
+        } catch (SluiceException e) {
+            lastError = e;
             hangUp();
             nextAddress();
+            return true;
         }
-        return true;
+        if (made) {
+            connected();
+        }
+        return made;
     }
 
     private void connected() {

@@ -269,6 +269,15 @@ public final class Descriptor {
         writer = null;
     }
 
+    /** Whether a connection that was in progress is made. */
+    public boolean connected() throws SluiceException {
+        int error = Sockets.option(fd, Sockets.SOL_SOCKET, Sockets.SO_ERROR);
+        if (error != 0) {
+            throw failure("connect", -Math.abs(error));
+        }
+        return Sockets.connected(fd);
+    }
+
     /** The exception for a failed call on this descriptor, in one line. */
     public SluiceException failure(String call, long result) {
         return failure(call, name, result);
