@@ -172,7 +172,11 @@ public final class StreamListener implements Channel {
         return stream.descriptor().isOpen();
     }
 
-    /** Stops listening; connections that nobody accepted are reset. Removes the path of a Unix socket. */
+    /**
+     * Stops listening; connections that nobody accepted are reset, and whoever waits in {@link #accept()} gets an
+     * {@link java.nio.channels.AsynchronousCloseException}. Removes the path of a Unix socket. Blocks for nothing but a
+     * ring, if there is one beneath, which has to let go of the socket first; an interrupt does not end that wait.
+     */
     @Override
     public void close() {
         if (stream.close() && ownsPath && endpoint instanceof Endpoint.Unix unix) {
