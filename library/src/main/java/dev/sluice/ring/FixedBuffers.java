@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 
 /** The table of registered memory of a shared ring: the kernel need not look up and pin the pages at every call. */
 final class FixedBuffers implements PoolMemory.Registrar {
-    private static final int SIZE = 256;
+    static final int SIZE = 256;
 
     private final SharedRing ring;
     private final Places places = new Places(SIZE);
@@ -17,8 +17,13 @@ final class FixedBuffers implements PoolMemory.Registrar {
 
     /** On the ring's thread. */
     void register(Ring opened) {
+        provide(opened, places);
+    }
+
+    /** A table of so many places, all free; if the kernel has none, nobody gets one. */
+    static void provide(Ring ring, Places places) {
         try {
-            opened.registry().emptyBuffers(SIZE);
+            ring.registry().emptyBuffers(SIZE);
             places.open();
         } catch (IOException e) {
             // Then nobody has a place.

@@ -29,15 +29,13 @@ final class RingSends implements ZeroCopyCalls, RingThread.Guest {
     /** Of each send on its way there is one. More than fit are kept by the kernel, which takes longer. */
     private static final int NOTIFICATIONS = 1024;
 
-    private static final int MEMORIES = 256;
-
     /** How often the kernel is offered an entry that it does not take. */
     private static final int OFFERS = 3;
 
     private final SharedRing shared;
     private final ReentrantLock lock = new ReentrantLock();
     private final Slots slots = new Slots();
-    private final Places places = new Places(MEMORIES);
+    private final Places places = new Places(FixedBuffers.SIZE);
     private final Ring.Handler handler = this::completed;
 
     /** Opened when first asked for; null if it can't be, or is not yet, or was closed. */
@@ -86,7 +84,7 @@ final class RingSends implements ZeroCopyCalls, RingThread.Guest {
                 return "the shared ring is closed";
             }
             ring = opened;
-            provideMemories();
+            FixedBuffers.provide(opened, places);
             return null;
         } catch (IOException e) {
             return e.getMessage();
@@ -94,15 +92,6 @@ final class RingSends implements ZeroCopyCalls, RingThread.Guest {
             if (ring == null && opened != null) {
                 opened.close();
             }
-        }
-    }
-
-    private void provideMemories() {
-        try {
-            ring.registry().emptyBuffers(MEMORIES);
-            places.open();
-        } catch (IOException e) {
-            // Then nobody has a place.
         }
     }
 
