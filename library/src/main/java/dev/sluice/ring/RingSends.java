@@ -183,13 +183,14 @@ final class RingSends implements ZeroCopyCalls, RingThread.Guest {
         } finally {
             ring.ringing(true);
         }
-        if (ring.queued() > 0) {
+        boolean refused = ring.queued() > 0;
+        if (refused) {
             ring.takeBack();
             slots.remove(send);
-            return refusal;
         }
+        // Refused or not: notifications that came meanwhile rang nobody.
         takeIn();
-        return 0;
+        return refused ? refusal : 0;
     }
 
     private void takeIn() {
