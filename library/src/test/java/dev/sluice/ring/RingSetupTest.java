@@ -129,7 +129,13 @@ class RingSetupTest {
     void registeredWaits() throws Exception {
         try (Ring ring = open(new RingSetup().registeredWaits())) {
             assertThat(ring.flags()).doesNotContain(SetupFlag.R_DISABLED);
-            Wait.endsWithItsTime(ring);
+            assertThat(ring.submitAndWait(1, 1_000_000)).isZero();
+            assertThat(ring.peek()).isNull();
+            ring.next().nop().id(7);
+            // Two never come: the short time is over long before the long one.
+            assertThat(ring.submitAndWait(2, TimeUnit.SECONDS.toNanos(30), TimeUnit.MILLISECONDS.toNanos(5)))
+                    .isEqualTo(1);
+            assertThat(Wait.result(ring)).isZero();
             ring.next().timeout(1, TimeUnit.MILLISECONDS, 0);
             assertThat(Wait.result(ring)).isEqualTo(-Errno.ETIME);
         }

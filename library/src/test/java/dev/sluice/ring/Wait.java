@@ -1,11 +1,8 @@
 package dev.sluice.ring;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import dev.sluice.internal.linux.Errno;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 
 /** Steps that every test of a ring takes. */
@@ -52,17 +49,6 @@ final class Wait {
         int result = completion(ring).result();
         ring.advance();
         return result;
-    }
-
-    /** Waits of an idle ring end with their time, and a shorter wait with the first completion. */
-    static void endsWithItsTime(Ring ring) throws IOException {
-        assertThat(ring.submitAndWait(1, 1_000_000)).isZero();
-        assertThat(ring.peek()).isNull();
-        ring.next().nop().id(7);
-        // Two never come: the short time is over long before the long one.
-        assertThat(ring.submitAndWait(2, TimeUnit.SECONDS.toNanos(30), TimeUnit.MILLISECONDS.toNanos(5)))
-                .isEqualTo(1);
-        assertThat(result(ring)).isZero();
     }
 
     /** Opens a descriptor of a file. */
