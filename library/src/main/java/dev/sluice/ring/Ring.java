@@ -21,7 +21,8 @@ import java.util.Set;
  *
  * <p>A ring belongs to the platform thread that opened it; other threads get a {@link WrongThreadException}. (The kernel
  * cancels the requests of a thread that exits, and a virtual thread may find itself on another thread at any time.)
- * {@link SharedRing} is for everybody. Nothing here allocates, except where it says so.
+ * {@link SharedRing} is for everybody. Nothing here allocates, except where it says so; of a system call the JDK's linker makes
+ * one small object, which the compiler removes as a rule, but not always.
  *
  * <p>Submissions are queued by {@link #next} and handed over by {@link #submit}; {@link #submitAndWait} waits, and the thread
  * then blocks in the kernel, where no interrupt reaches it. Completions are taken by {@link #reap}, or one by one by

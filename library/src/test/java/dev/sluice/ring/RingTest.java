@@ -363,8 +363,10 @@ class RingTest {
             Ring.Handler handler = completion -> sum[0] += completion.id();
             long rest = Long.MAX_VALUE;
             int rounds = 0;
+            // The JDK's linker slices the memory for errno at each call: 40 bytes, unless the compiler removes them.
+            long most = 1000 * 48;
             // Until the compiler is done, which takes its time when others compile, too.
-            for (; rest >= 1000 && rounds < 300; rounds++) {
+            for (; rest >= most && rounds < 300; rounds++) {
                 long before = threads.getCurrentThreadAllocatedBytes();
                 for (int i = 0; i < 1000; i++) {
                     for (int j = 0; j < 32; j++) {
@@ -376,8 +378,8 @@ class RingTest {
                 rest = threads.getCurrentThreadAllocatedBytes() - before;
             }
             assertThat(sum[0]).isEqualTo(rounds * 1000L * 31 * 16);
-            // 32000 operations, and nothing but what asking costs.
-            assertThat(rest).isLessThan(1000);
+            // 32000 operations, which the smallest object each would make half a megabyte, and 1000 calls.
+            assertThat(rest).isLessThan(most);
         }
     }
 }
