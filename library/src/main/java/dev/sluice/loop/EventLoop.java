@@ -41,12 +41,13 @@ public final class EventLoop implements Executor, AutoCloseable {
     private volatile boolean stopped;
     private boolean released;
 
-    /** Of this thread alone: pumps to be stepped in turn, those that may take long, and timers. */
+    /** Of this thread alone: pumps to be stepped in turn, those that may take long, timers, and where it runs. */
     private final ArrayDeque<Runnable> turns = new ArrayDeque<>();
 
     private final ArrayDeque<Runnable> longTurns = new ArrayDeque<>();
 
     private final PriorityQueue<Timer> timers = new PriorityQueue<>();
+    private final Placement placement = new Placement();
 
     /** Roughly how many timers in the queue will do nothing when they are due. */
     private final AtomicInteger cancelled = new AtomicInteger();
@@ -124,6 +125,11 @@ public final class EventLoop implements Executor, AutoCloseable {
     /** Whether the calling thread is this loop's. */
     public boolean inLoop() {
         return Thread.currentThread() == thread;
+    }
+
+    /** For who runs on the loop's thread. */
+    Placement placement() {
+        return placement;
     }
 
     /**

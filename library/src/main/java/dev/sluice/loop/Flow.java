@@ -25,11 +25,8 @@ import java.util.List;
  * pipe always the source (S1, S2).
  */
 final class Flow {
-    /** A pump that moved so many bytes lets others have their turn. */
+    /** A pump that moved so many bytes lets others have their turn: about as many as a pipe holds. */
     private static final long QUANTUM = 1 << 20;
-
-    /** The same of bytes that are spliced: what stays with one stream finds its pages in the caches; measured. */
-    private static final long BULK_QUANTUM = 8 << 20;
 
     /** Bytes of one sendfile or copy_file_range, which can't be cut short once it runs (S19, S37). */
     private static final long MAX_DIRECT = 1 << 20;
@@ -218,7 +215,7 @@ final class Flow {
 
     /** As far as it goes now. */
     Outcome step() {
-        long turn = taken + quantum();
+        long turn = taken + QUANTUM;
         while (true) {
             checkOpen();
             if (!deliver()) {
@@ -232,7 +229,7 @@ final class Flow {
                 if (pump.othersWait()) {
                     return Outcome.MORE;
                 }
-                turn = taken + quantum();
+                turn = taken + QUANTUM;
             }
             if (!fill()) {
                 return stop != null ? Outcome.MORE : Outcome.WAIT;
@@ -240,13 +237,21 @@ final class Flow {
         }
     }
 
-    private long quantum() {
-        return route == Route.SPLICE && bulk ? BULK_QUANTUM : QUANTUM;
-    }
-
     /** Whether a step may move a lot. */
     boolean bulk() {
         return bulk;
+    }
+
+    /** After a step on a loop: where its thread had better be. */
+    void place(Placement placement) {
+        if (route != Route.SPLICE || !bulk || !sink.nearby()) {
+            return;
+        }
+        if (sink.pending()) {
+            placement.waitsForReader();
+        } else {
+            placement.readBy(sink.descriptor().fd());
+        }
     }
 
     private boolean finished() {

@@ -53,6 +53,7 @@ public sealed class Outlet implements Waiter permits Mirror {
 
     private Watch watch;
     private volatile Pump pump;
+    private Boolean nearby;
 
     private long result;
     private String call = "";
@@ -129,6 +130,15 @@ public sealed class Outlet implements Waiter permits Mirror {
 
     Descriptor descriptor() {
         return descriptor;
+    }
+
+    /** Whether it is a socket that is connected to this machine; asked of the kernel once. */
+    boolean nearby() {
+        if (nearby == null) {
+            boolean socket = descriptor != null && descriptor.kind() == Descriptor.Kind.SOCKET;
+            nearby = socket && Sockets.toThisMachine(descriptor.fd());
+        }
+        return nearby;
     }
 
     String name() {

@@ -215,6 +215,9 @@ public final class Pump implements Runnable, Waiter {
                 end();
                 return;
             }
+            if (loop != null && loop.inLoop()) {
+                flow.place(loop.placement());
+            }
             if (outcome == Flow.Outcome.MORE) {
                 dispatch(true);
                 return;

@@ -6,12 +6,10 @@ import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.fd.Waiter;
 import dev.sluice.internal.linux.Errno;
 import dev.sluice.internal.linux.Sockets;
-import dev.sluice.io.Endpoint;
 import dev.sluice.io.SluiceException;
 import dev.sluice.loop.Watch;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.net.InetAddress;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.channels.AsynchronousCloseException;
@@ -92,7 +90,8 @@ final class SocketTransport extends Transport implements Waiter {
         boolean theirs = options.calls != null && options.calls.unavailable() == null;
         int refused = theirs ? 0 : Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_ZEROCOPY, 1);
         String impossible = refused < 0 ? "the socket has no zero copy: SO_ZEROCOPY: " + Errno.name(-refused) : null;
-        this.backoff = new Backoff(descriptor.name(), options.policy, options.threshold, local(fd), impossible);
+        this.backoff = new Backoff(
+                descriptor.name(), options.policy, options.threshold, Sockets.toThisMachine(fd), impossible);
         this.completions = new Completions(descriptor, backoff, stamps);
         this.flights = theirs ? new Flights(options.calls, descriptor, backoff) : null;
         this.calls = new SocketOutput(descriptor, stream, backoff, completions, flights);
@@ -103,15 +102,6 @@ final class SocketTransport extends Transport implements Waiter {
         boolean stamped =
                 internet && Sockets.setOption(fd, Sockets.SOL_SOCKET, Sockets.SO_TIMESTAMPING, reporting) >= 0;
         this.supported = Collections.unmodifiableSet(supported(stamped, stamped && acknowledgements.known()));
-    }
-
-    private static boolean local(int fd) {
-        if (!(Sockets.remoteAddress(fd) instanceof Endpoint.Tcp peer)) {
-            return false;
-        }
-        return InetAddress.ofLiteral(peer.host()).isLoopbackAddress()
-                || Sockets.localAddress(fd) instanceof Endpoint.Tcp here
-                        && here.host().equals(peer.host());
     }
 
     static SocketTransport open(Descriptor descriptor, Adoption adoption, ZeroCopySender.Builder options)

@@ -35,6 +35,7 @@ public final class Sockets {
     public static final int SO_ACCEPTCONN = 30;
     public static final int SO_TIMESTAMPING = 37;
     public static final int SO_DOMAIN = 39;
+    public static final int SO_INCOMING_CPU = 49;
     public static final int SO_ZEROCOPY = 60;
     public static final int IPPROTO_TCP = 6;
     public static final int TCP_NODELAY = 1;
@@ -325,6 +326,15 @@ public final class Sockets {
             MemorySegment length = arena.allocateFrom(JAVA_INT, SOCKADDR_STORAGE);
             return Native.callInt(GETPEERNAME, fd, block.address(), length.address(), 0, 0, 0) == 0;
         }
+    }
+
+    /** Whether a socket of TCP or UDP is connected to this machine. */
+    public static boolean toThisMachine(int fd) {
+        if (!(remoteAddress(fd) instanceof Endpoint.Tcp peer)) {
+            return false;
+        }
+        return InetAddress.ofLiteral(peer.host()).isLoopbackAddress()
+                || localAddress(fd) instanceof Endpoint.Tcp here && here.host().equals(peer.host());
     }
 
     /** Null when there is none, or none that we know how to read. */
