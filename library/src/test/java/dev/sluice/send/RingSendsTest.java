@@ -322,8 +322,8 @@ class RingSendsTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "io_uring_enter:error=EINTR:when=2+3",
-                "io_uring_enter:error=ENOMEM:when=2+2",
+                "io_uring_enter:error=EINTR:when=2+5",
+                "io_uring_enter:error=ENOMEM:when=2+5",
                 "io_uring_register:error=ENOMEM:when=2",
             })
     @DisplayName("R11, R19: faults of the ring's calls: every byte arrives once, every buffer comes back")
