@@ -73,6 +73,10 @@ final class Flow {
     private boolean adaptive;
 
     private boolean bulk = true;
+
+    /** Bytes of the last splice from the source. */
+    private long pipeful;
+
     private int lean;
     private String reason;
     private volatile long taken;
@@ -242,7 +246,7 @@ final class Flow {
         return bulk;
     }
 
-    /** After a step on a loop: where its thread had better be. */
+    /** After a step on a loop: where its thread had better be, and when. */
     void place(Placement placement) {
         if (route != Route.SPLICE || !bulk || !sink.nearby()) {
             return;
@@ -250,7 +254,7 @@ final class Flow {
         if (sink.pending()) {
             placement.waitsForReader();
         } else {
-            placement.readBy(sink.descriptor().fd());
+            placement.delivered(sink.descriptor().fd(), pipeful);
         }
     }
 
@@ -348,6 +352,7 @@ final class Flow {
         long count = source.splice(pipe.writeEnd(), most);
         if (count > 0) {
             taken += count;
+            pipeful = count;
             sink.filled(count);
             if (!mirrors.tee(pipe, count)) {
                 // A tee can't begin where the last one ended: the pipeful leaves through memory, to all who lack of it.

@@ -4,12 +4,14 @@ import dev.sluice.internal.linux.Processors;
 import dev.sluice.internal.linux.Sockets;
 
 /**
- * Brings the thread of a loop to where its sinks are read, if that is on this machine and the machine has two processors.
+ * Where and when the thread of a loop runs, if it moves bulk to a reader on this machine and the machine has two processors.
  *
- * <p>Whoever feeds a stream of bulk, the loop, and whoever reads it keep two processors busy, so two of them share one. If
- * these are the loop and the reader, pages go from one processor's caches to the other's once; if the loop is alone, twice,
- * which costs it half as much again (measured, see the benchmarks). The scheduler knows nothing of pages. But a reader that
- * has to be waited for has the most to do of the three, and keeps its processor to itself.
+ * <p>Whoever feeds a stream of bulk, the loop, and whoever reads it keep both busy, so two of the three share one. If these
+ * are the loop and the reader, pages go from one processor's caches to the other's once; if the loop is alone, twice, which
+ * costs it half as much again (measured, see the benchmarks). The scheduler knows nothing of pages, so the loop moves. But
+ * a reader that has to be waited for has the most to do of the three, and keeps its processor to itself.
+ *
+ * <p>And a loop that finds little lets the other one go first, and finds more afterwards.
  *
  * <p>With more processors the scheduler finds one for each, and where there is one, nothing is to be chosen.
  */
@@ -19,13 +21,24 @@ final class Placement {
     /** One move per so many turns at most, and none where every fourth turn or so has to wait for the sink. */
     private static final int PATIENCE = 4;
 
-    private int apart;
-    private boolean settled;
+    /** A pipeful of less is hardly worth the calls that it takes. */
+    private static final int FEW = 128 * 1024;
 
-    /** After a turn of bulk that the sink had room for. */
-    void readBy(int socket) {
-        if (settled) {
+    private boolean asked;
+    private boolean choice;
+    private int apart;
+
+    /**
+     * After a turn of bulk that the sink had room for.
+     *
+     * @param pipeful the bytes of its last splice from the source
+     */
+    void delivered(int socket, long pipeful) {
+        if (!choice()) {
             return;
+        }
+        if (pipeful < FEW) {
+            Thread.yield();
         }
         // Where the last segment came in, which on this machine is where the peer's thread ran.
         int there = Sockets.option(socket, Sockets.SOL_SOCKET, Sockets.SO_INCOMING_CPU);
@@ -36,12 +49,20 @@ final class Placement {
             apart = Math.max(apart - 1, -PATIENCE);
         } else if (++apart >= PATIENCE) {
             apart = 0;
-            settled = !Processors.visit(there, PROCESSORS);
+            choice = Processors.visit(there, PROCESSORS);
         }
     }
 
     /** After a turn of bulk that ended because the sink was full. */
     void waitsForReader() {
         apart = -PATIENCE;
+    }
+
+    private boolean choice() {
+        if (!asked) {
+            asked = true;
+            choice = Processors.visit(Processors.current(), PROCESSORS);
+        }
+        return choice;
     }
 }

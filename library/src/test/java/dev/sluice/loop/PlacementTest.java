@@ -25,13 +25,14 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Everything on platform threads of the test's own: a virtual thread's carrier is nobody's to move. */
 @ExtendWith(LeakCheck.class)
 @Timeout(60)
 class PlacementTest {
     private static final int ROUNDS = 100;
+    private static final int PLENTY = 1 << 20;
 
     private static <T> T onThread(Callable<T> task) throws Exception {
         CompletableFuture<T> result = new CompletableFuture<>();
@@ -108,20 +109,14 @@ class PlacementTest {
         }
     }
 
-    private static void fourTurns(Placement placement, int socket) {
-        for (int i = 0; i < 4; i++) {
-            placement.readBy(socket);
+    private static void turns(Placement placement, int socket, int count, int pipeful) {
+        for (int i = 0; i < count; i++) {
+            placement.delivered(socket, pipeful);
         }
     }
 
-    /** Three are not enough, and a sink that was full makes them forgotten. */
-    private static void brokenTurns(Placement placement, int socket) {
-        for (int i = 0; i < 4; i++) {
-            placement.readBy(socket);
-            placement.readBy(socket);
-            placement.readBy(socket);
-            placement.waitsForReader();
-        }
+    private static void fourTurns(Placement placement, int socket) {
+        turns(placement, socket, 4, PLENTY);
     }
 
     private static void assumeTwo() throws IOException {
@@ -135,30 +130,65 @@ class PlacementTest {
         assertThat(onThread(() -> comes(PlacementTest::fourTurns))).isPositive();
     }
 
+    /** What a loop's thread does after its turns. */
+    enum Turns {
+        ENOUGH {
+            @Override
+            void take(Placement placement, int socket) {
+                fourTurns(placement, socket);
+            }
+        },
+        /** Three are not enough, and a sink that was full makes them forgotten. */
+        BROKEN {
+            @Override
+            void take(Placement placement, int socket) {
+                for (int i = 0; i < 4; i++) {
+                    turns(placement, socket, 3, PLENTY);
+                    placement.waitsForReader();
+                }
+            }
+        },
+        LEAN {
+            @Override
+            void take(Placement placement, int socket) {
+                turns(placement, socket, 4, 1000);
+            }
+        };
+
+        abstract void take(Placement placement, int socket);
+    }
+
     @ParameterizedTest
-    @ValueSource(booleans = {true, false})
-    @DisplayName("it does not move after a few turns, nor to a reader who has to be waited for")
-    void staysAwayFromBusyReader(boolean busy, @TempDir Path directory) throws Exception {
+    @EnumSource(Turns.class)
+    @DisplayName(
+            "it does not move after few turns, nor to a reader who has to be waited for; it yields when there is little")
+    void calls(Turns turns, @TempDir Path directory) throws Exception {
         assumeTwo();
         Path log = directory.resolve("log");
-        List<String> strace = List.of("strace", "-f", "-qq", "-e", "trace=sched_setaffinity", "-o", log.toString());
+        List<String> strace =
+                List.of("strace", "-f", "-qq", "-e", "trace=sched_setaffinity,sched_yield", "-o", log.toString());
         Assumptions.assumeTrue(Child.has("strace", "true"), "strace is missing, or may not trace");
-        Child child = Child.run(Child.command(strace, List.of(), Writer.class, String.valueOf(busy)));
+        Child child = Child.run(Child.command(strace, List.of(), Writer.class, turns.name()));
         assertThat(child.exit()).as(child.toString()).isZero();
-        long calls = Files.readAllLines(log).stream()
-                .filter(line -> line.contains("sched_setaffinity("))
-                .count();
-        long ofTheTest = 4 * ROUNDS;
-        if (busy) {
-            assertThat(calls).isEqualTo(ofTheTest);
+        List<String> lines = Files.readAllLines(log);
+        // Two visits of the test in a round, and one by which the placement sees whether there is a choice.
+        long moves = calls(lines, "sched_setaffinity(") - 3 * 2 * ROUNDS;
+        if (turns == Turns.BROKEN) {
+            assertThat(moves).isZero();
         } else {
-            assertThat(calls).isGreaterThan(ofTheTest);
+            assertThat(moves).isPositive();
         }
+        // The JVM yields now and then, too.
+        assertThat(calls(lines, "sched_yield(") >= 4 * ROUNDS).isEqualTo(turns == Turns.LEAN);
+    }
+
+    private static long calls(List<String> lines, String call) {
+        return lines.stream().filter(line -> line.contains(call)).count();
     }
 
     static final class Writer {
         public static void main(String[] arguments) throws Exception {
-            comes(Boolean.parseBoolean(arguments[0]) ? PlacementTest::brokenTurns : PlacementTest::fourTurns);
+            comes(Turns.valueOf(arguments[0])::take);
         }
     }
 }
