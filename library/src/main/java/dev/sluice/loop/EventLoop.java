@@ -256,6 +256,9 @@ public final class EventLoop implements Executor, AutoCloseable {
                     watch.event(polling.eventMask(i));
                 }
             }
+            if (!turns.isEmpty()) {
+                placement.servesOthers();
+            }
             for (int i = turns.size(); i > 0; i--) {
                 runSafely(turns.pollFirst());
             }

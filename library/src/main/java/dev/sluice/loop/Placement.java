@@ -13,6 +13,8 @@ import dev.sluice.internal.linux.Sockets;
  *
  * <p>And a loop that finds little lets the other one go first, and finds more afterwards.
  *
+ * <p>Both keep messages waiting that go through the same loop, which stays as it is while there are any.
+ *
  * <p>With more processors the scheduler finds one for each, and where there is one, nothing is to be chosen.
  */
 final class Placement {
@@ -21,12 +23,16 @@ final class Placement {
     /** One move per so many turns at most, and none where every fourth turn or so has to wait for the sink. */
     private static final int PATIENCE = 4;
 
+    /** For so many turns after a message there is no move, and no yielding: some milliseconds. */
+    private static final int RESPECT = 64;
+
     /** A pipeful of less is hardly worth the calls that it takes. */
     private static final int FEW = 128 * 1024;
 
     private boolean asked;
     private boolean choice;
     private int apart;
+    private int left;
 
     /**
      * After a turn of bulk that the sink had room for.
@@ -34,6 +40,10 @@ final class Placement {
      * @param pipeful the bytes of its last splice from the source
      */
     void delivered(int socket, long pipeful) {
+        if (left > 0) {
+            left--;
+            return;
+        }
         if (!choice()) {
             return;
         }
@@ -56,6 +66,11 @@ final class Placement {
     /** After a turn of bulk that ended because the sink was full. */
     void waitsForReader() {
         apart = -PATIENCE;
+    }
+
+    /** Before a turn of anything but bulk. */
+    void servesOthers() {
+        left = RESPECT;
     }
 
     private boolean choice() {
