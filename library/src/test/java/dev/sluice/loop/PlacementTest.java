@@ -6,6 +6,7 @@ import dev.sluice.internal.fd.Descriptor;
 import dev.sluice.internal.fd.Descriptors;
 import dev.sluice.internal.linux.Processors;
 import dev.sluice.internal.linux.Sockets;
+import dev.sluice.testkit.Bytes;
 import dev.sluice.testkit.Child;
 import dev.sluice.testkit.LeakCheck;
 import dev.sluice.testkit.Pair;
@@ -14,8 +15,6 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.Callable;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Assumptions;
@@ -34,16 +33,8 @@ class PlacementTest {
     private static final int ROUNDS = 100;
     private static final int PLENTY = 1 << 20;
 
-    private static <T> T onThread(Callable<T> task) throws Exception {
-        CompletableFuture<T> result = new CompletableFuture<>();
-        Thread.ofPlatform().start(() -> {
-            try {
-                result.complete(task.call());
-            } catch (Throwable e) {
-                result.completeExceptionally(e);
-            }
-        });
-        return result.get(50, TimeUnit.SECONDS);
+    private static <T> T onThread(Bytes.Call<T> call) throws Exception {
+        return Bytes.platform(call).get(50, TimeUnit.SECONDS);
     }
 
     /** Which processors the calling thread may use, as a list of numbers and ranges. */

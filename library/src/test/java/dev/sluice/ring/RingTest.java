@@ -364,7 +364,7 @@ class RingTest {
             long rest = Long.MAX_VALUE;
             int rounds = 0;
             // The JDK's linker slices the memory for errno at each call: 40 bytes, unless the compiler removes them.
-            long most = 1000 * 48;
+            long most = 1000 * 40 + 1000;
             // Until the compiler is done, which takes its time when others compile, too.
             for (; rest >= most && rounds < 300; rounds++) {
                 long before = threads.getCurrentThreadAllocatedBytes();

@@ -62,8 +62,17 @@ public final class Bytes {
 
     /** Runs it on a virtual thread of its own. */
     public static <T> CompletableFuture<T> async(Call<T> call) {
+        return start(Thread.ofVirtual(), call);
+    }
+
+    /** Runs it on a platform thread of its own. */
+    public static <T> CompletableFuture<T> platform(Call<T> call) {
+        return start(Thread.ofPlatform().daemon(), call);
+    }
+
+    private static <T> CompletableFuture<T> start(Thread.Builder thread, Call<T> call) {
         CompletableFuture<T> future = new CompletableFuture<>();
-        Thread.ofVirtual().start(() -> {
+        thread.start(() -> {
             try {
                 future.complete(call.make());
             } catch (Throwable t) {

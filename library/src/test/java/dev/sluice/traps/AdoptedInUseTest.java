@@ -143,8 +143,8 @@ class AdoptedInUseTest {
         AtomicBoolean stop = new AtomicBoolean();
         try (JdkPair pair = JdkPair.open()) {
             Bytes.Call<byte[]> reads = () -> readAll(reading, pair.near(), DATA.length, 100);
-            CompletableFuture<byte[]> reader = virtual ? Bytes.async(reads) : Stage.platform(reads);
-            CompletableFuture<Object> writer = Stage.platform(() -> {
+            CompletableFuture<byte[]> reader = virtual ? Bytes.async(reads) : Bytes.platform(reads);
+            CompletableFuture<Object> writer = Bytes.platform(() -> {
                 for (int at = 0; at < DATA.length; ) {
                     // In small pieces until the transfers are over, so that the reader waits now and then.
                     int length = Math.min(stop.get() ? 100_000 : 300, DATA.length - at);
@@ -174,7 +174,7 @@ class AdoptedInUseTest {
         try (JdkPair pair = JdkPair.open();
                 Pair out = Pair.open(Pair.Kind.TCP)) {
             CompletableFuture<byte[]> read = Bytes.async(() -> Bytes.read(pair.far(), 5 * DATA.length));
-            CompletableFuture<Object> writer = Stage.platform(() -> {
+            CompletableFuture<Object> writer = Bytes.platform(() -> {
                 for (int i = 0; i < 5; i++) {
                     // More than the buffers take: only a write that waits does all of it at once.
                     assertThat(pair.near()
@@ -291,7 +291,7 @@ class AdoptedInUseTest {
             }
             List<CompletableFuture<byte[]>> readers = new ArrayList<>();
             for (JdkPair pair : pairs) {
-                readers.add(Stage.platform(() -> readAll(Reading.CHANNEL, pair.near(), 2000, 100)));
+                readers.add(Bytes.platform(() -> readAll(Reading.CHANNEL, pair.near(), 2000, 100)));
             }
             for (int i = 0; i < 2; i++) {
                 for (JdkPair pair : pairs) {
@@ -365,7 +365,7 @@ class AdoptedInUseTest {
             CompletableFuture<byte[]> received = Bytes.async(() -> Bytes.readAll(out.far()));
             Transfer transfer = Pipeline.from(in.near()).route(Route.SPLICE).start(out.near());
             List<byte[]> taken = new ArrayList<>();
-            CompletableFuture<Object> thief = Stage.platform(() -> {
+            CompletableFuture<Object> thief = Bytes.platform(() -> {
                 ByteBuffer buffer = ByteBuffer.allocate(5000);
                 while (in.near().read(buffer.clear()) >= 0) {
                     taken.add(Arrays.copyOf(buffer.array(), buffer.position()));
@@ -419,7 +419,7 @@ class AdoptedInUseTest {
                 JdkPair out = JdkPair.open()) {
             CompletableFuture<byte[]> received = Bytes.async(() -> Bytes.readAll(out.far()));
             Transfer transfer = Pipeline.from(in.far()).route(Route.SPLICE).start(out.near());
-            CompletableFuture<Object> writer = Stage.platform(() -> {
+            CompletableFuture<Object> writer = Bytes.platform(() -> {
                 Bytes.write(out.near(), other, 500);
                 return null;
             });
@@ -450,7 +450,7 @@ class AdoptedInUseTest {
             SelectionKey sink = out.near().register(selector, SelectionKey.OP_WRITE | SelectionKey.OP_READ, "sink");
             AtomicInteger selections = new AtomicInteger();
             AtomicBoolean stop = new AtomicBoolean();
-            CompletableFuture<Object> selecting = Stage.platform(() -> {
+            CompletableFuture<Object> selecting = Bytes.platform(() -> {
                 do {
                     selector.select(1000);
                     selector.selectedKeys().clear();

@@ -55,7 +55,7 @@ class AdoptionRaceTest {
 
         private final AtomicBoolean stop = new AtomicBoolean();
         private final ArrayDeque<Channel> open = new ArrayDeque<>();
-        private final CompletableFuture<Integer> opener = Stage.platform(this::run);
+        private final CompletableFuture<Integer> opener = Bytes.platform(this::run);
         private int checked;
 
         private int run() throws IOException {
@@ -181,7 +181,7 @@ class AdoptionRaceTest {
                     boolean nonBlocking = i % 3 == 0;
                     pair.near().configureBlocking(!nonBlocking);
                     int spins = random.nextInt(4000);
-                    CompletableFuture<Object> closer = Stage.platform(() -> {
+                    CompletableFuture<Object> closer = Bytes.platform(() -> {
                         for (int spin = 0; spin < spins; spin++) {
                             Thread.onSpinWait();
                         }

@@ -66,7 +66,7 @@ class CloseRaceTest {
         PLATFORM;
 
         <T> CompletableFuture<T> start(Bytes.Call<T> call) {
-            return this == VIRTUAL ? Bytes.async(call) : Stage.platform(call);
+            return this == VIRTUAL ? Bytes.async(call) : Bytes.platform(call);
         }
     }
 
@@ -162,7 +162,7 @@ class CloseRaceTest {
         for (int i = 0; i < 2000; i++) {
             try (Pair left = Pair.open(Pair.Kind.ABSTRACT);
                     Pair right = Pair.open(Pair.Kind.ABSTRACT)) {
-                CompletableFuture<Object> transfer = Stage.platform(() -> Sluice.transfer(left.far(), right.near()));
+                CompletableFuture<Object> transfer = Bytes.platform(() -> Sluice.transfer(left.far(), right.near()));
                 StreamSocket victim = i % 2 == 0 ? left.far() : right.near();
                 for (int spin = i % 50; spin > 0; spin--) {
                     Thread.onSpinWait();

@@ -44,7 +44,7 @@ class CollectorTest {
             stalled.add(Bytes.async(() -> Sluice.transfer(in.source(), out.sink())));
         }
         for (int i = 0; i < 3; i++) {
-            Stage.get(Stage.platform(() -> {
+            Stage.get(Bytes.platform(() -> {
                 System.gc();
                 return true;
             }));
@@ -83,7 +83,7 @@ class CollectorTest {
             CompletableFuture<TransferResult> transfer = Bytes.async(() ->
                     Pipeline.from(in.far()).mirror(mirror.sink()).route(route).to(out.near()));
             int chunk = 60_000;
-            CompletableFuture<Long> drained = Stage.platform(() -> drain(out, mirror));
+            CompletableFuture<Long> drained = Bytes.platform(() -> drain(out, mirror));
             ByteBuffer data = ByteBuffer.allocateDirect(chunk);
             long chunks = 0;
             for (long sent = 0; sent < length; sent += chunk, chunks++) {
@@ -99,7 +99,7 @@ class CollectorTest {
     }
 
     private static long drain(Pair out, KernelPipe mirror) throws Exception {
-        CompletableFuture<Long> other = Stage.platform(() -> drain(mirror.source()));
+        CompletableFuture<Long> other = Bytes.platform(() -> drain(mirror.source()));
         long count = drain(out.far());
         assertThat(other.join()).isEqualTo(count);
         return count;
@@ -161,7 +161,7 @@ class CollectorTest {
 
     private static CompletableFuture<Integer> readInCompiledCode(StreamSocket only) {
         StreamSocket[] holder = {only};
-        return Stage.platform(() -> {
+        return Bytes.platform(() -> {
             StreamSocket socket = holder[0];
             holder[0] = null;
             ByteBuffer one = ByteBuffer.allocateDirect(1);

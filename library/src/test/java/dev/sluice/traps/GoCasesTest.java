@@ -60,7 +60,7 @@ class GoCasesTest {
                     "source=" + source.endpoint(),
                     "sink=" + (received ? sink.endpoint() : to),
                     "route=SPLICE");
-            CompletableFuture<Child> child = Stage.platform(() -> Child.run(command));
+            CompletableFuture<Child> child = Bytes.platform(() -> Child.run(command));
             CompletableFuture<Object> sent = Bytes.async(() -> send(source));
             if (received) {
                 byte[] arrived = Stage.get(Bytes.async(() -> {
@@ -139,7 +139,7 @@ class GoCasesTest {
                 return null;
             });
             try (InputStream out = process.getInputStream()) {
-                byte[] heard = Stage.get(Stage.platform(out::readAllBytes));
+                byte[] heard = Stage.get(Bytes.platform(out::readAllBytes));
                 // The mover's own words follow.
                 assertThat(heard.length).isGreaterThan(data.length);
                 assertThat(Arrays.mismatch(heard, 0, data.length, data, 0, data.length))

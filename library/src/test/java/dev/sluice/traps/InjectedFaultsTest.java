@@ -67,7 +67,7 @@ class InjectedFaultsTest {
         try (StreamListener camera = StreamListener.listen(new Endpoint.Tcp("127.0.0.1", 0));
                 StreamListener client = StreamListener.listen(new Endpoint.Tcp("127.0.0.1", 0));
                 StreamListener other = StreamListener.listen(new Endpoint.Tcp("127.0.0.1", 0))) {
-            CompletableFuture<Child> child = Stage.platform(() -> mover(
+            CompletableFuture<Child> child = Bytes.platform(() -> mover(
                     directory.resolve("log"),
                     fault,
                     "source=" + camera.endpoint(),
@@ -98,7 +98,7 @@ class InjectedFaultsTest {
         Path recording = directory.resolve("recording");
         try (StreamListener camera = StreamListener.listen(new Endpoint.Tcp("127.0.0.1", 0));
                 StreamListener client = StreamListener.listen(new Endpoint.Tcp("127.0.0.1", 0))) {
-            CompletableFuture<Child> child = Stage.platform(() -> mover(
+            CompletableFuture<Child> child = Bytes.platform(() -> mover(
                     directory.resolve("log"),
                     fault,
                     "source=" + camera.endpoint(),

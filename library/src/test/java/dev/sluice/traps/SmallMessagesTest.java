@@ -37,7 +37,7 @@ class SmallMessagesTest {
             server.near().noDelay(true);
             server.far().noDelay(true);
             CompletableFuture<JoinResult> join = Bytes.async(() -> Sluice.join(client.far(), server.near()));
-            CompletableFuture<Long> echo = Stage.platform(
+            CompletableFuture<Long> echo = Bytes.platform(
                     () -> Sluice.transfer(server.far(), server.far()).bytes());
             long total = 0;
             for (int i = 0; i < ROUND_TRIPS; i++) {

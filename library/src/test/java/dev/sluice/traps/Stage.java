@@ -41,19 +41,6 @@ final class Stage {
         }
     }
 
-    /** Runs it on a platform thread of its own. */
-    static <T> CompletableFuture<T> platform(Bytes.Call<T> call) {
-        CompletableFuture<T> future = new CompletableFuture<>();
-        Thread.ofPlatform().daemon().start(() -> {
-            try {
-                future.complete(call.make());
-            } catch (Throwable t) {
-                future.completeExceptionally(t);
-            }
-        });
-        return future;
-    }
-
     /** Waits for something that comes by itself, under a generous limit. */
     static void await(String what, BooleanSupplier condition) throws InterruptedException {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);

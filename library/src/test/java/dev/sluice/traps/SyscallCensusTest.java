@@ -56,9 +56,9 @@ class SyscallCensusTest {
                     "sink=" + client.endpoint(),
                     "mirror=" + recording,
                     "route=SPLICE");
-            CompletableFuture<Child> child = Stage.platform(() -> Child.run(command));
-            CompletableFuture<Long> sent = Stage.platform(() -> send(camera, length));
-            CompletableFuture<Long> received = Stage.platform(() -> receive(client, length));
+            CompletableFuture<Child> child = Bytes.platform(() -> Child.run(command));
+            CompletableFuture<Long> sent = Bytes.platform(() -> send(camera, length));
+            CompletableFuture<Long> received = Bytes.platform(() -> receive(client, length));
             Child end = child.get(100, TimeUnit.SECONDS);
             assertThat(end.exit()).as(end.toString()).isZero();
             assertThat(end.out()).contains("bytes=" + length).contains("route=SPLICE");
@@ -143,7 +143,7 @@ class SyscallCensusTest {
                     "join=" + left.endpoint(),
                     "join=" + right.endpoint(),
                     "route=SPLICE");
-            CompletableFuture<Child> child = Stage.platform(() -> Child.run(command));
+            CompletableFuture<Child> child = Bytes.platform(() -> Child.run(command));
             try (StreamSocket client = left.accept();
                     StreamSocket server = right.accept()) {
                 for (int i = 0; i < 300; i++) {

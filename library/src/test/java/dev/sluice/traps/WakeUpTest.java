@@ -119,7 +119,7 @@ class WakeUpTest {
                     interruptKept.complete(Thread.interrupted());
                 }
             };
-            var transfer = on == On.PLATFORM ? Stage.platform(call) : Bytes.async(call);
+            var transfer = on == On.PLATFORM ? Bytes.platform(call) : Bytes.async(call);
             Stage.Feeder feeder = new Stage.Feeder(in.near(), Arrays.copyOf(data, sent), 64 * 1024);
             CompletableFuture<byte[]> mirrored =
                     side == WaitsFor.MIRROR ? null : Stage.reader(mirror.source(), 64 * 1024, 0);
