@@ -135,8 +135,7 @@ public sealed class Outlet implements Waiter permits Mirror {
     /** Whether it is a socket that is connected to this machine; asked of the kernel once. */
     boolean nearby() {
         if (nearby == null) {
-            boolean socket = descriptor != null && descriptor.kind() == Descriptor.Kind.SOCKET;
-            nearby = socket && Sockets.toThisMachine(descriptor.fd());
+            nearby = descriptor != null && Sockets.toThisMachine(descriptor.fd());
         }
         return nearby;
     }

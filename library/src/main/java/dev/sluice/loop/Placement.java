@@ -31,8 +31,12 @@ final class Placement {
 
     private boolean asked;
     private boolean choice;
+
+    /** Turns that the reader was elsewhere, less those that it was here. */
     private int apart;
-    private int left;
+
+    /** Turns that are left since the last message. */
+    private int respect;
 
     /**
      * After a turn of bulk that the sink had room for.
@@ -40,8 +44,8 @@ final class Placement {
      * @param pipeful the bytes of its last splice from the source
      */
     void delivered(int socket, long pipeful) {
-        if (left > 0) {
-            left--;
+        if (respect > 0) {
+            respect--;
             return;
         }
         if (!choice()) {
@@ -70,7 +74,7 @@ final class Placement {
 
     /** Before a turn of anything but bulk. */
     void servesOthers() {
-        left = RESPECT;
+        respect = RESPECT;
     }
 
     private boolean choice() {
